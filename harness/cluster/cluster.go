@@ -14,6 +14,7 @@ type Config struct {
 	Topology Topology
 	Image    string            // a reference that the engine has, from harness/image
 	Sandbox  string            // the sandbox image, from harness/image
+	Labels   map[string]string // of the session: on everything that is created
 	Recorder *history.Recorder // the run's clock and record
 	Log      func(string)      // what is being done, for people
 }
