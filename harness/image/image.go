@@ -3,7 +3,9 @@ package image
 
 import (
 	"context"
-	"errors"
+
+	"github.com/moby/moby/client"
+	"golang.org/x/sync/errgroup"
 )
 
 // Want is what the user asked for. Image wins over Version.
@@ -20,7 +22,27 @@ type Ready struct {
 	Sandbox  string // reference of the sandbox image (agent and reaper), FROM scratch
 }
 
-// Prepare finds, pulls or builds the images, telling log what it does. Errors are one clear line each.
+// Prepare finds, pulls or builds the images, telling log what it does. Errors are one clear line each, *Unusable where the
+// user's input or machine is the cause.
 func Prepare(ctx context.Context, want Want, log func(string)) (Ready, error) {
-	return Ready{}, errors.New("not built yet")
+	docker, err := Connect(ctx)
+	if err != nil {
+		return Ready{}, err
+	}
+	defer docker.Close()
+	return prepare(ctx, docker, want, log)
+}
+
+func prepare(ctx context.Context, docker *client.Client, want Want, log func(string)) (Ready, error) {
+	var ready Ready
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() (err error) {
+		ready.Sandbox, err = sandbox(ctx, docker, log)
+		return err
+	})
+	both.Go(func() error { return resolve(ctx, docker, want, &ready, log) })
+	if err := both.Wait(); err != nil {
+		return Ready{}, err
+	}
+	return ready, nil
 }
