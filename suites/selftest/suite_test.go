@@ -1,0 +1,81 @@
+// Package selftest proves that the harness can be trusted: that faults bite, that checkers can fail, that an outage is measured right,
+// that nothing is left behind. One file a subject.
+package selftest
+
+import (
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/pgcrucible/pgcrucible/harness/cluster"
+	"github.com/pgcrucible/pgcrucible/harness/history"
+	"github.com/pgcrucible/pgcrucible/harness/image"
+	"github.com/pgcrucible/pgcrucible/harness/session"
+	"github.com/pgcrucible/pgcrucible/harness/settings"
+)
+
+const (
+	// prepareWithin holds the first build of an image.
+	prepareWithin = 10 * time.Minute
+	// specTimeout is for specs that build one pair and break it once.
+	specTimeout = 2 * time.Minute
+	// closeWithin is for taking down what is left.
+	closeWithin = time.Minute
+)
+
+// Set before the first spec.
+var (
+	flags  = settings.Register(flag.CommandLine)
+	given  settings.Settings
+	ready  image.Ready
+	labels map[string]string
+	ours   *session.Session
+)
+
+func TestSelftest(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Selftest")
+}
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	var err error
+	given, err = flags.Read(os.Getenv)
+	Expect(err).NotTo(HaveOccurred())
+	log := func(line string) { GinkgoWriter.Println(line) }
+	ready, err = image.Prepare(ctx, image.Want{Version: given.Version, Image: given.Image}, log)
+	Expect(err).NotTo(HaveOccurred())
+	ours, err = session.Open(ctx, ready.Sandbox)
+	Expect(err).NotTo(HaveOccurred())
+	labels = ours.Labels()
+	GinkgoWriter.Printf("PostgreSQL %s, %s (%s), session %s\n", ready.Version, ready.Postgres, ready.Source, ours.ID())
+}, NodeTimeout(prepareWithin))
+
+var _ = AfterSuite(func(ctx SpecContext) {
+	if ours == nil {
+		return
+	}
+	Expect(ours.Close(ctx)).To(Succeed())
+	Expect(ours.Left()).To(BeEmpty(), "every spec takes down what it built")
+}, NodeTimeout(closeWithin))
+
+// startPair builds a cluster for one spec, with a recorder whose folder is the spec's own; both go when the spec ends.
+func startPair(ctx context.Context, topology cluster.Topology) (*cluster.Cluster, *history.Recorder) {
+	GinkgoHelper()
+	recorder, err := history.Create(filepath.Join(GinkgoT().TempDir(), "run"))
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(recorder.Close)
+	began := time.Now()
+	pair, err := cluster.Start(ctx, cluster.Config{
+		Topology: topology, Image: ready.Postgres, Sandbox: ready.Sandbox, Labels: labels, Recorder: recorder,
+		Log: func(line string) { GinkgoWriter.Printf("%6.2fs %s\n", time.Since(began).Seconds(), line) },
+	})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(pair.Close, NodeTimeout(closeWithin))
+	return pair, recorder
+}
