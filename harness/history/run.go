@@ -36,7 +36,7 @@ type Op struct {
 	Kind      Kind          `json:"kind"`
 	Key       string        `json:"key,omitempty"`
 	Token     string        `json:"token,omitempty"`     // unique in the run
-	Node      string        `json:"node,omitempty"`      // who answered; empty if nobody did
+	Node      string        `json:"node,omitempty"`      // who answered, or who was asked if no answer came; empty if nobody was reached
 	Timeline  pg.Timeline   `json:"tli,omitempty"`       // on which timeline it was written; 0 if not known
 	LSN       pg.LSN        `json:"lsn,omitzero"`        // WAL position seen with the write; 0 if not known
 	Isolation string        `json:"isolation,omitempty"` // as SQL spells it; empty: read committed

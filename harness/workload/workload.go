@@ -1,4 +1,8 @@
-// Package workload has the clients that write and record.
+// Package workload has the clients that write and record, and the sampler that watches every node.
+//
+// Clients behave as applications do: a multi-host connection with target_session_attrs=read-write, bounded connect and
+// statement times, a quick and bounded retry. What they know at the end of each operation is recorded as one of four
+// outcomes (outcome.go says how they are told apart), never more than they know.
 package workload
 
 import (
@@ -15,12 +19,4 @@ type Workload interface {
 	Prepare(ctx context.Context, c *cluster.Cluster) error
 	// Run works until ctx ends and returns when every operation has its outcome recorded.
 	Run(ctx context.Context, c *cluster.Cluster, to *history.Recorder) error
-}
-
-// Ledger is the durability workload: each operation inserts one row with a token unique in the run.
-type Ledger struct {
-	Clients int     // connections
-	Rate    float64 // operations a second in all, open loop: started by schedule; 0: as fast as they come
-	Seed    uint64  // of the phases of the clients' schedules
-	Node    string  // "": multi-host, read-write; else pinned to this node (a client that stays with an old primary)
 }
