@@ -118,6 +118,7 @@ func (l Ledger) timeout() time.Duration {
 // writeLedger is one client.
 func writeLedger(ctx context.Context, s *session, clock *schedule, to *history.Recorder, prefix string) {
 	prefix += strconv.Itoa(s.client) + "-"
+	_ = s.ready(ctx) // the first start is not late for want of a connection; if there is none, that shows on it
 	clock.begin(to.Now())
 	for seq := 1; ; seq++ {
 		due, ok := clock.wait(ctx, to)
