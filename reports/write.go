@@ -1,0 +1,45 @@
+package reports
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/pgcrucible/pgcrucible/harness/history"
+)
+
+// Files that Write leaves in the output folder.
+const (
+	ReportFile  = "report.json"
+	JUnitFile   = "junit.xml"
+	SummaryFile = "summary.md"
+)
+
+// Options are what the reports of a job may be given beside its results.
+type Options struct {
+	Earlier []Report // of earlier jobs, for trends, oldest first
+}
+
+// Write writes all reports of results into outDir, which should be the folder that holds the runs' folders: links between
+// the pages are relative, so that the folder can be moved, zipped and kept as an artefact. All that can be written is
+// written; the errors are joined.
+func Write(outDir string, results []Result, options Options) error {
+	if err := os.MkdirAll(outDir, 0o755); err != nil {
+		return fmt.Errorf("write reports: %w", err)
+	}
+	report := Of(outDir, results)
+	junit, err := JUnit(report)
+	return errors.Join(err,
+		history.WriteJSON(filepath.Join(outDir, ReportFile), report),
+		put(outDir, JUnitFile, junit),
+		put(outDir, SummaryFile, []byte(Summary(report))),
+	)
+}
+
+func put(dir, name string, text []byte) error {
+	if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
