@@ -127,7 +127,8 @@ type NodeState struct {
 	Archiver    *Archiver         `json:"archiver,omitempty"`
 	Checksums   *Verification     `json:"checksums,omitempty"`
 	Amcheck     *Verification     `json:"amcheck,omitempty"`
-	Log         []LogLine         `json:"log,omitempty"` // lines of level FATAL and PANIC
+	Log         []LogLine         `json:"log,omitempty"`      // lines of level FATAL and PANIC
+	LogLines    int               `json:"logLines,omitempty"` // how many lines of log were read in all; 0: it was not read
 	ControlData map[string]string `json:"controldata,omitempty"`
 	Err         string            `json:"err,omitempty"` // what could not be read
 }

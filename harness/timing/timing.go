@@ -1,7 +1,114 @@
 // Package timing takes the phases of an outage from a run: RTO and its parts, RPO, time at risk. All from one clock.
+//
+// The phases are those of the story's first upheaval, up to the fail-back. What is measured is what clients and the
+// procedure saw: the outage from acknowledgements, the steps from the procedure's spans. What is not: the moment at
+// which a server itself noticed something.
 package timing
 
-import "github.com/pgcrucible/pgcrucible/harness/history"
+import (
+	"strconv"
+	"time"
 
-// Of is the phases of a run.
-func Of(run *history.Run) history.Phases { return history.Phases{} }
+	"github.com/pgcrucible/pgcrucible/harness/history"
+)
+
+// Of is the phases of a run. A run without an outage has none: it is not made up from the load's own pauses
+// (history.Run.Outage says what counts).
+func Of(run *history.Run) history.Phases {
+	phases := history.Phases{Outage: run.Outage(), Loss: loss(run)}
+	began, ok := run.Disturbed()
+	if !ok {
+		return phases
+	}
+	spans := episode(run, began)
+	if fault, ok := first(spans, history.SpanFault); ok {
+		phases.Fault = &fault.Start
+	}
+	phases.Detected = end(spans, history.SpanDetect)
+	if promote, ok := first(spans, history.SpanPromote); ok {
+		phases.Asked, phases.Promoted = &promote.Start, end(spans, history.SpanPromote)
+	}
+	phases.FirstAck = firstAck(run, phases)
+	phases.OldStopped = end(spans, history.SpanFence)
+	wayBack(&phases, spans)
+	phases.AtRisk = atRisk(run, phases, began)
+	return phases
+}
+
+// episode is the spans from the first disturbance to the fail-back.
+func episode(run *history.Run, began time.Duration) []history.Span {
+	back, returns := run.First(history.SpanFailback)
+	returns = returns && back.Start > began
+	var spans []history.Span
+	for _, span := range run.Named(history.SpanFault, history.SpanDetect, history.SpanFence, history.SpanPromote, history.SpanRejoin,
+		history.SpanRewind, history.SpanRebuild, history.SpanStart, history.SpanStream, history.SpanCatchUp) {
+		if span.Start >= began && !(returns && span.Start >= back.Start) {
+			spans = append(spans, span)
+		}
+	}
+	return spans
+}
+
+func first(spans []history.Span, name string) (history.Span, bool) {
+	for _, span := range spans {
+		if span.Name == name {
+			return span, true
+		}
+	}
+	return history.Span{}, false
+}
+
+// end is when the first span of a name was over; nil if there is none or it did not succeed.
+func end(spans []history.Span, name string) *time.Duration {
+	for _, span := range spans {
+		if span.Name == name && span.Err == "" {
+			return &span.End
+		}
+	}
+	return nil
+}
+
+// firstAck is the acknowledgement that ended the outage, or without one the first after the promotion.
+func firstAck(run *history.Run, phases history.Phases) *time.Duration {
+	var after time.Duration
+	switch {
+	case phases.Outage != nil:
+		after = phases.Outage.To
+	case phases.Promoted != nil:
+		after = *phases.Asked
+	default:
+		return nil
+	}
+	for _, op := range run.Acknowledged() {
+		if op.Return >= after {
+			return &op.Return
+		}
+	}
+	return nil
+}
+
+// wayBack is how the old primary returned.
+func wayBack(phases *history.Phases, spans []history.Span) {
+	if rewind, ok := first(spans, history.SpanRewind); ok && rewind.Err == "" {
+		phases.Rewind = &history.Window{From: rewind.Start, To: rewind.End}
+		phases.RewindBytes, _ = strconv.ParseInt(rewind.Values["bytes"], 10, 64)
+	}
+	if rebuild, ok := first(spans, history.SpanRebuild); ok && rebuild.Err == "" {
+		phases.Rebuild = &history.Window{From: rebuild.Start, To: rebuild.End}
+	}
+	phases.Started = end(spans, history.SpanStart)
+	phases.Streaming = end(spans, history.SpanStream)
+	phases.CaughtUp = end(spans, history.SpanCatchUp)
+}
+
+// atRisk is the time with one good copy only: from the first disturbance until a standby streams again, or to the end of
+// the load if none ever did. Nil if the story moved no role.
+func atRisk(run *history.Run, phases history.Phases, began time.Duration) *history.Window {
+	switch {
+	case phases.Streaming != nil:
+		return &history.Window{From: began, To: *phases.Streaming}
+	case phases.Promoted != nil:
+		return &history.Window{From: began, To: max(began, run.LoadWindow().To)}
+	}
+	return nil
+}
