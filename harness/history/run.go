@@ -71,22 +71,23 @@ type Span struct {
 
 // Names of spans that checkers and timing look for. A procedure and a stage must use these.
 const (
-	SpanLoad     = "load"     // the workload runs
-	SpanFault    = "fault"    // a fault is in effect; Detail is the fault's String, Values its evidence
-	SpanRevert   = "revert"   // a fault is being taken back
-	SpanDetect   = "detect"   // from the fault to the moment the procedure noticed
-	SpanFailover = "failover" // the whole of moving the role, unplanned
-	SpanSwitch   = "switchover"
-	SpanFence    = "fence" // the old primary is stopped or shut out
-	SpanPromote  = "promote"
-	SpanRejoin   = "rejoin"   // the whole of bringing the old primary back; Values: how, bytes, reason
-	SpanRewind   = "rewind"   // pg_rewind; Values["bytes"] copied, Values["from"] and ["to"] where it says so
-	SpanRebuild  = "rebuild"  // pg_basebackup instead; Values["reason"]
-	SpanStart    = "start"    // PostgreSQL starts on a node
-	SpanStream   = "stream"   // from started to streaming
-	SpanCatchUp  = "catch-up" // from streaming to the marker row read
-	SpanFailback = "failback"
-	SpanMark     = "mark" // a moment a story wants to be remembered: Start == End, Detail names it
+	SpanLoad       = "load"     // the workload runs
+	SpanFault      = "fault"    // a fault is in effect; Detail is the fault's String, Values its evidence
+	SpanRevert     = "revert"   // a fault is being taken back
+	SpanDetect     = "detect"   // from the fault to the moment the procedure noticed
+	SpanFailover   = "failover" // the whole of moving the role, unplanned
+	SpanSwitch     = "switchover"
+	SpanFence      = "fence" // the old primary is stopped or shut out
+	SpanPromote    = "promote"
+	SpanCheckpoint = "checkpoint" // after a promotion, until pg_control shows the new timeline
+	SpanRejoin     = "rejoin"     // the whole of bringing the old primary back; Values: how, bytes, reason
+	SpanRewind     = "rewind"     // pg_rewind; Values["bytes"] copied, Values["from"] and ["to"] where it says so
+	SpanRebuild    = "rebuild"    // pg_basebackup instead; Values["reason"]
+	SpanStart      = "start"      // PostgreSQL starts on a node
+	SpanStream     = "stream"     // from started to streaming
+	SpanCatchUp    = "catch-up"   // from streaming to the marker row read
+	SpanFailback   = "failback"
+	SpanMark       = "mark" // a moment a story wants to be remembered: Start == End, Detail names it
 )
 
 // Sample is what a direct probe of one node saw. Probes come every 50 ms or faster.
