@@ -1,19 +1,23 @@
-// Command agent is PID 1 of a node's sandbox. It keeps the network namespace alive, reaps what is left to it, and listens for the harness.
+// Agent runs as PID 1 in each node's sandbox, whose network namespace PostgreSQL's container shares. It holds the fault
+// rules of that namespace and sends and counts the datagrams by which links are probed, as the tester asks (package wire).
+//
+// It is a static program in an image FROM scratch: it needs CAP_NET_ADMIN, no file and no other program. It takes its token
+// from the environment variable CRUCIBLE_AGENT_TOKEN and listens on port 7070, TCP and UDP. If it dies, the kernel's leases
+// on its rules run out by themselves.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
-)
 
-// address is where the harness reaches the agent, inside the node's network namespace.
-const address = ":7070"
+	"github.com/pgcrucible/pgcrucible/fault/agent/rules"
+	"github.com/pgcrucible/pgcrucible/fault/agent/wire"
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -25,32 +29,48 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	go reap(ctx)
-	listener, err := net.Listen("tcp", address)
+	token := os.Getenv(wire.TokenVariable)
+	if token == "" {
+		return fmt.Errorf("%s is not set", wire.TokenVariable)
+	}
+	if os.Getpid() == 1 {
+		go reap(ctx)
+	}
+	var listen net.ListenConfig
+	address := ":" + strconv.Itoa(wire.Port)
+	listener, err := listen.Listen(ctx, "tcp4", address)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: http.NotFoundHandler()}
-	context.AfterFunc(ctx, func() { _ = server.Close() })
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	socket, err := listen.ListenPacket(ctx, "udp4", address)
+	if err != nil {
 		return err
 	}
-	return nil
+	table, err := rules.Open()
+	if err != nil {
+		return err
+	}
+	agent := &agent{table: table, socket: socket, heard: map[string]arrival{}}
+	go agent.listen(ctx)
+	fmt.Println("listening on", address)
+	return wire.Serve(ctx, listener, token, agent.handle)
 }
 
-// reap collects processes whose parent is gone: PID 1 must, or they stay as zombies.
+// reap waits for orphans: as PID 1 nobody else does.
 func reap(ctx context.Context) {
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, syscall.SIGCHLD)
+	defer signal.Stop(children)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-children:
-			for {
-				if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); pid <= 0 || err != nil {
-					break
-				}
+		}
+		for {
+			pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
+			if pid <= 0 || err != nil {
+				break
 			}
 		}
 	}

@@ -43,19 +43,20 @@ func (run *Run) read(from io.Reader) error {
 		if err != nil {
 			return err
 		}
-		if err := run.add(bytes.TrimSpace(text)); err != nil {
+		if err := run.add(bytes.TrimSpace(text), number); err != nil {
 			return fmt.Errorf("line %d: %w", number, err)
 		}
 	}
 }
 
-func (run *Run) add(text []byte) error {
+func (run *Run) add(text []byte, number int) error {
 	var l line
 	if err := json.Unmarshal(text, &l); err != nil {
 		return err
 	}
 	switch {
 	case l.Op != nil:
+		l.Op.Line = number
 		run.Ops = append(run.Ops, *l.Op)
 	case l.Span != nil:
 		run.Spans = append(run.Spans, *l.Span)

@@ -47,6 +47,9 @@ type Op struct {
 	SQLState  string        `json:"sqlstate,omitempty"`
 	Err       string        `json:"err,omitempty"`
 	Txn       []Access      `json:"txn,omitempty"`
+	Session   int           `json:"session,omitempty"` // which connection of the client, counted from 0: a new one after each loss
+	Standby   bool          `json:"standby,omitempty"` // the node that answered was in recovery when it did
+	Line      int           `json:"-"`                 // of history.jsonl, set by Load; 0: not from a file
 }
 
 // Access is one step of a transaction, in order.
@@ -56,6 +59,7 @@ type Access struct {
 	Value   int64   `json:"v,omitempty"`    // written or (for a register) read; unique per key when written
 	List    []int64 `json:"list,omitempty"` // what a read of a list saw, in order
 	Version int64   `json:"ver,omitempty"`  // version column returned by the same statement, 1 for the first write; 0: none
+	SQL     string  `json:"sql,omitempty"`  // the statement as sent; may be left out
 }
 
 // Span is something that took time: a fault, a promotion, a rewind. Err is empty if it went well.
@@ -116,6 +120,7 @@ type NodeState struct {
 	Receiver    *Receiver         `json:"receiver,omitempty"` // standby: its pg_stat_wal_receiver
 	Slots       []Slot            `json:"slots,omitempty"`
 	Prepared    []string          `json:"prepared,omitempty"` // gids in pg_prepared_xacts
+	Decided     map[string]int    `json:"decided,omitempty"`  // gid -> rows found that the prepared transaction wrote; 0: none
 	Tokens      map[string]int    `json:"tokens,omitempty"`   // how often each token of the ledger is present
 	Marker      string            `json:"marker,omitempty"`   // newest marker row read here, written after the last promotion
 	Tables      map[string]string `json:"tables,omitempty"`   // schema.table -> hash of its rows
