@@ -33,6 +33,9 @@ func NewClient(address, token string) *Client { return &Client{address: address,
 // Address is where the agent is.
 func (c *Client) Address() string { return c.address }
 
+// Token is what the agent wants to see.
+func (c *Client) Token() string { return c.token }
+
 // Do asks and waits for the reply. An error of the agent is a *RemoteError. If the connection breaks it is not known
 // whether the request was carried out; the next Do connects again.
 func (c *Client) Do(ctx context.Context, request Request) (Timing, error) {
