@@ -32,8 +32,8 @@ func oneWritable(run *history.Run) history.Verdict {
 		return unknown("No node was probed: whether two accepted writes at once cannot be told.")
 	case blind:
 		return unknown("%s was not probed for more than %s from %s: whether two nodes accepted writes then cannot be told.", node, took(blindness), at(since))
-	case len(run.Final) == 0:
-		return unknown("No node was looked at when the run was over: two may be primaries.")
+	case len(run.Final) < len(run.Nodes):
+		return unknown("Only %d of %s were looked at when the run was over: two may be primaries.", len(run.Final), count(len(run.Nodes), "node"))
 	case run.Expect.Overlap:
 		return fail(nil, "Two nodes must accept writes at once in this story, and that was not found.")
 	}
@@ -55,7 +55,7 @@ func told(run *history.Run, both []overlap, late []*history.Op) string {
 	for _, op := range late {
 		grow(history.Window{From: op.Return, To: op.Return})
 	}
-	sentence := "Two nodes are primaries at the end"
+	sentence := strings.Join(finalPrimaries(run), " and ") + " are both primaries at the end"
 	switch {
 	case len(both) > 0:
 		sentence = fmt.Sprintf("Two nodes accepted writes at once for %s, from %s to %s", took(total(both)), at(window.From), at(window.To))

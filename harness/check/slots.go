@@ -25,15 +25,15 @@ func slots(run *history.Run) history.Verdict {
 		if node == primary || !node.InRecovery {
 			return wrong, ""
 		}
+		if node.Receiver == nil {
+			return wrong, "it receives nothing, so that its slot is not known"
+		}
 		return append(wrong, missingSlot(node, primary)...), ""
 	})
 	return saying(verdict, "Every standby has its slot on %s, and no slot is left over.", primary.Node)
 }
 
 func missingSlot(node, primary *history.NodeState) []string {
-	if node.Receiver == nil {
-		return nil // the checker "rejoined" says so
-	}
 	name := node.Receiver.Slot
 	if name == "" {
 		return []string{"it streams without a slot"}

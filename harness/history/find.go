@@ -51,7 +51,7 @@ func (run *Run) FinalPrimary() (*NodeState, error) {
 	case len(primaries) == 0:
 		return nil, fmt.Errorf("none of the %d nodes is a primary at the end", len(run.Final))
 	case len(primaries) > 1:
-		return nil, fmt.Errorf("%s are all primaries at the end", strings.Join(names, " and "))
+		return nil, fmt.Errorf("%s are both primaries at the end", strings.Join(names, " and "))
 	}
 	return primaries[0], nil
 }
