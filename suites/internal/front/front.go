@@ -1,0 +1,144 @@
+// Package front is what stands between a user and a suite: it reads the settings, prepares images and the session, plays
+// and judges the cases, and writes the reports. It knows no Ginkgo, so that its errors come before any spec starts.
+package front
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/pgcrucible/pgcrucible/harness/history"
+	"github.com/pgcrucible/pgcrucible/harness/image"
+	"github.com/pgcrucible/pgcrucible/harness/judge"
+	"github.com/pgcrucible/pgcrucible/harness/procedure"
+	"github.com/pgcrucible/pgcrucible/harness/session"
+	"github.com/pgcrucible/pgcrucible/harness/settings"
+	"github.com/pgcrucible/pgcrucible/reports"
+	"github.com/pgcrucible/pgcrucible/scenarios"
+)
+
+// Exit statuses of a suite.
+const (
+	Good      = 0 // all budgets kept
+	Bad       = 1 // a verdict is bad
+	CouldNot  = 2 // nothing could be judged: bad input, no engine, no image
+	closeTime = 60 * time.Second
+)
+
+// Front is one suite's run: settings, images, session, and the results so far.
+type Front struct {
+	Settings settings.Settings
+	ready    image.Ready
+	session  *session.Session
+	steps    *reports.Steps
+	out      string
+
+	mu      sync.Mutex
+	results []reports.Result
+}
+
+// Open checks all that can be checked before anything starts, prepares the images and opens the session.
+// Its errors are one clear line each.
+func Open(ctx context.Context, s settings.Settings, to io.Writer) (*Front, error) {
+	if err := s.CheckNames(names(known())); err != nil {
+		return nil, err
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return nil, err
+	}
+	s.Out = s.AbsoluteOut(root)
+	if err := s.PrepareOut(); err != nil {
+		return nil, err
+	}
+	f := &Front{Settings: s, steps: reports.NewSteps(to), out: s.Out}
+	if f.ready, err = image.Prepare(ctx, image.Want{Version: s.Version, Image: s.Image}, f.steps.Say); err != nil {
+		return nil, err
+	}
+	if f.session, err = session.Open(ctx, f.ready.Sandbox); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Play plays one case, judges what is on disk, writes the judgement beside it, and keeps the result for the reports.
+func (f *Front) Play(ctx context.Context, c Case) (reports.Result, error) {
+	dir, played := scenarios.Play(ctx, c.Scenario, f.setup(c))
+	if dir == "" {
+		return reports.Result{}, played
+	}
+	result, err := Judge(dir)
+	if err != nil {
+		return reports.Result{}, errors.Join(played, err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.results = append(f.results, result)
+	return result, nil
+}
+
+// Judge loads a run's folder, judges it, and writes the judgement beside it.
+func Judge(dir string) (reports.Result, error) {
+	run, err := history.Load(dir)
+	if err != nil {
+		return reports.Result{}, err
+	}
+	judgement := judge.Of(run)
+	if err := judge.Write(dir, judgement); err != nil {
+		return reports.Result{}, err
+	}
+	return reports.Result{Run: run, Verdicts: judgement.Verdicts, Phases: judgement.Phases, Dir: dir}, nil
+}
+
+func (f *Front) setup(c Case) scenarios.Setup {
+	s := f.Settings
+	return scenarios.Setup{
+		Ready: f.ready, Labels: f.session.Labels(), Procedure: procedure.Manual{}, Level: c.Level,
+		Seed: s.Seed, Repetition: c.Repetition, Clients: s.Clients, Rate: s.Rate, Rows: s.Rows, MinBefore: s.MinBefore,
+		Out: f.out, Keep: s.Keep, Settings: s.Given(), Replay: s.Replay(c.Scenario.Name, c.Level, c.Repetition),
+		Log: f.steps.Step,
+	}
+}
+
+// Close writes the reports, prints the table, and removes what is left on the engine.
+func (f *Front) Close(ctx context.Context, to io.Writer) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	defer cancel()
+	err := f.report(to)
+	return errors.Join(err, f.session.Close(ctx))
+}
+
+func (f *Front) report(to io.Writer) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.results) == 0 {
+		return nil
+	}
+	if err := reports.Write(f.out, f.results, reports.Options{}); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(to, "\n%s\nevidence: %s\n", reports.Table(f.results, reports.Colour(to)), f.out)
+	return err
+}
+
+// moduleRoot is the folder of the nearest go.mod above the working folder, which for a test binary is its package's;
+// without one it is the working folder.
+func moduleRoot() (string, error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for dir := here; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return here, nil
+		}
+	}
+}
