@@ -79,4 +79,3 @@ var _ = Describe("the failover circle", func() {
 		})
 	}
 })
-
