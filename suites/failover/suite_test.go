@@ -74,7 +74,7 @@ var _ = Describe("the failover circle", func() {
 				Skip(reason)
 			}
 			if check.Overall(result.Verdicts) != history.Pass {
-				Fail(reports.Failure(result))
+				Fail(reports.Failure(result, false))
 			}
 		})
 	}
