@@ -29,14 +29,10 @@ const (
 	probeTimeout = time.Second
 )
 
-// The row of pg_stat_wal_receiver is there while WAL is being received; without it the timeline is the one that
-// recovery must reach, and last the one of the last restart point. OFFSET 0 has the role asked for once.
+// OFFSET 0 has the role asked for once.
 const probeQuery = `select r.recovery,
 	not r.recovery and current_setting('transaction_read_only') = 'off',
-	case when r.recovery
-		then coalesce((select received_tli from pg_stat_wal_receiver), nullif((pg_control_recovery()).min_recovery_end_timeline, 0),
-			(pg_control_checkpoint()).timeline_id)
-		else ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int end,
+	` + pg.TimelineSQL + `,
 	case when r.recovery then coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) else pg_current_wal_lsn() end::text,
 	case when r.recovery then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end::text
 	from (select pg_is_in_recovery() as recovery offset 0) r`

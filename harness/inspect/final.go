@@ -1,0 +1,147 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pgcrucible/pgcrucible/harness/cluster"
+	"github.com/pgcrucible/pgcrucible/harness/history"
+	"github.com/pgcrucible/pgcrucible/harness/pg"
+)
+
+const (
+	openTimeout  = 5 * time.Second        // to connect to a node: one that hangs must not hold up the others
+	quietTimeout = 10 * time.Second       // for the last writes to end, and for a standby to replay them
+	readTimeout  = 60 * time.Second       // to read one node
+	between      = 20 * time.Millisecond  // two looks at something that is waited for
+	again        = 500 * time.Millisecond // before contents that differ are read once more
+	readings     = 3                      // of contents that differ, before the difference is believed
+)
+
+// Final reads everything that history.NodeState has from every node of the cluster, in its order.
+//
+// If there is one primary, a marker row is written there first, and contents are read at one LSN: once no client
+// writes and every standby has replayed all that was written. Contents that differ are read again, up to three times,
+// so that a straggler is not taken for a difference; a real one stays. With no primary, or with two, every node is read
+// as it is. It returns an error only if there is nothing to read; a node that cannot be read has it in its Err.
+func Final(ctx context.Context, c *cluster.Cluster) ([]history.NodeState, error) {
+	if len(c.Nodes()) == 0 {
+		return nil, errors.New("read the nodes: the cluster has none")
+	}
+	all := make([]*reader, len(c.Nodes()))
+	for i, node := range c.Nodes() {
+		all[i] = &reader{node: node, state: history.NodeState{Node: node.Name()}}
+	}
+	each(all, func(r *reader) { r.open(ctx) })
+	defer each(all, func(r *reader) { r.close(ctx) })
+	primary := only(all)
+	if primary != nil {
+		_, err := Mark(ctx, primary.node, "final")
+		primary.note("write the marker row", err)
+	}
+	each(all, func(r *reader) { r.files(ctx) })
+	readContents(ctx, all, primary)
+	each(all, func(r *reader) { r.server(ctx) })
+
+	states := make([]history.NodeState, len(all))
+	for i, r := range all {
+		states[i] = r.finish()
+	}
+	return states, nil
+}
+
+// each does the same for all nodes at once.
+func each(all []*reader, do func(*reader)) {
+	var group errgroup.Group
+	for _, r := range all {
+		group.Go(func() error { do(r); return nil })
+	}
+	_ = group.Wait() // nothing in it returns an error: those are noted with their nodes
+}
+
+// only is the one primary; nil if there is none or more than one.
+func only(all []*reader) *reader {
+	var found *reader
+	for _, r := range all {
+		switch {
+		case !r.state.Up || r.state.InRecovery:
+		case found != nil:
+			return nil
+		default:
+			found = r
+		}
+	}
+	return found
+}
+
+// readContents reads until the nodes agree, or disagree for good.
+func readContents(ctx context.Context, all []*reader, primary *reader) {
+	for reading := 1; ; reading++ {
+		var target pg.LSN
+		if primary != nil {
+			target = primary.quiet(ctx)
+		}
+		each(all, func(r *reader) {
+			r.errs["contents"] = r.contents(ctx, primary == r, target)
+		})
+		if primary == nil || reading == readings || agree(all) || !pause(ctx, again) {
+			return
+		}
+	}
+}
+
+// agree says whether every node that is up has the same contents, and all of it was read.
+func agree(all []*reader) bool {
+	var first *history.NodeState
+	for _, r := range all {
+		switch {
+		case !r.state.Up:
+		case r.errs["contents"] != nil:
+			return false
+		case first == nil:
+			first = &r.state
+		case !maps.Equal(first.Tables, r.state.Tables) || first.Schema != r.state.Schema || !maps.Equal(first.Roles, r.state.Roles):
+			return false
+		}
+	}
+	return true
+}
+
+// pause returns true after d, false if ctx ended before.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// until asks again and again until yes or an error; what is the complaint if the time is up.
+func until(ctx context.Context, limit time.Duration, what string, yes func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		done, err := yes()
+		if err != nil || done {
+			return err
+		}
+		if !pause(ctx, between) {
+			return fmt.Errorf("%s: not within %v", what, limit)
+		}
+	}
+}
+
+// firstLine is for errors of programs that say a lot.
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return line
+}
