@@ -103,17 +103,18 @@ func (n *network) pairs(links []link) []link {
 	return pairs
 }
 
-// others are the pairs that touch the same endpoints and are not among pairs: the control.
+// others are the pairs that share an end with pairs and are not among them: the control.
 func (n *network) others(pairs []link) []link {
 	covered := map[link]bool{}
-	touched := map[*endpoint]bool{n.clients: true}
+	touched := map[*endpoint]bool{}
 	for _, pair := range pairs {
 		covered[pair], touched[pair.from], touched[pair.to] = true, true, true
 	}
 	var others []link
-	for from := range touched {
-		for to := range touched {
-			if from != to && !covered[link{from, to}] {
+	all := n.everyone(nil)
+	for _, from := range all {
+		for _, to := range all {
+			if from != to && (touched[from] || touched[to]) && !covered[link{from, to}] {
 				others = append(others, link{from, to})
 			}
 		}

@@ -10,6 +10,9 @@ import (
 // A momentary fault is over with it: its span is recorded now.
 func (in *Injected) recordBegin() {
 	at := in.runner.Recorder.At(in.began)
+	if in.composed() {
+		return // its parts say what is in effect
+	}
 	if _, over := in.Active.(Momentary); over {
 		in.recordFault(in.runner.Recorder.At(time.Now()), nil)
 		return
@@ -22,6 +25,10 @@ func (in *Injected) recordBegin() {
 
 // recordEnd records the fault's span, from effect to healed, and that of its revert, from asked to seen to be gone.
 func (in *Injected) recordEnd(asked time.Time, evidence Evidence, err error) {
+	if in.composed() {
+		in.recordComposition(err)
+		return
+	}
 	healed := evidence.At
 	if healed.IsZero() {
 		healed = time.Now()
@@ -40,6 +47,25 @@ func (in *Injected) recordEnd(asked time.Time, evidence Evidence, err error) {
 		span.Err = err.Error()
 	}
 	recorder.Span(span)
+}
+
+// SpanComposition is the span of a composition; the spans of its parts are those of faults.
+const SpanComposition = "composition"
+
+func (in *Injected) composed() bool {
+	_, composed := in.Active.(*playing)
+	return composed
+}
+
+func (in *Injected) recordComposition(err error) {
+	span := history.Span{
+		Name: SpanComposition, Detail: in.Bound.String(), Start: in.runner.Recorder.At(in.began), End: in.runner.Recorder.Now(),
+		Values: in.Evidence.values(),
+	}
+	if err != nil {
+		span.Err = err.Error()
+	}
+	in.runner.Recorder.Span(span)
 }
 
 func (in *Injected) recordFault(end time.Duration, err error) {

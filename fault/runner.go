@@ -35,6 +35,7 @@ type Runner struct {
 	mu      sync.Mutex
 	active  []*Injected // oldest first
 	dirty   bool
+	points  *points
 }
 
 // NewRunner makes a runner for a cluster with the default times and opens its journal. Close it.
@@ -45,7 +46,7 @@ func NewRunner(c *cluster.Cluster) (*Runner, error) {
 	}
 	return &Runner{
 		Cluster: c, Recorder: c.Recorder(), Lease: DefaultLease, RevertWithin: DefaultRevertWithin,
-		VerifyWithin: DefaultVerifyWithin, journal: journal,
+		VerifyWithin: DefaultVerifyWithin, journal: journal, points: newPoints(),
 	}, nil
 }
 
@@ -53,7 +54,7 @@ func NewRunner(c *cluster.Cluster) (*Runner, error) {
 func (r *Runner) child() *Runner {
 	return &Runner{
 		Cluster: r.Cluster, Recorder: r.Recorder, Lease: r.Lease, RevertWithin: r.RevertWithin,
-		VerifyWithin: r.VerifyWithin, Log: r.Log, journal: r.journal,
+		VerifyWithin: r.VerifyWithin, Log: r.Log, journal: r.journal, points: r.points,
 	}
 }
 
@@ -76,6 +77,15 @@ func (in *Injected) Began() time.Time { return in.began }
 // Inject binds, journals, injects and verifies a fault. If it does not bite it is taken back at once and the error is a
 // *NoEffectError; where it cannot be done the error is ErrUnsupported. What it returns is healed by Heal of either.
 func (r *Runner) Inject(ctx context.Context, f Fault) (*Injected, error) {
+	bound, err := r.bind(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return r.start(ctx, bound)
+}
+
+// bind asks for support and resolves targets; nothing has changed after it.
+func (r *Runner) bind(ctx context.Context, f Fault) (Bound, error) {
 	if err := f.Supported(ctx, r.Cluster); err != nil {
 		return nil, fmt.Errorf("fault %s: %w", f, err)
 	}
@@ -83,6 +93,11 @@ func (r *Runner) Inject(ctx context.Context, f Fault) (*Injected, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fault %s: %w", f, err)
 	}
+	return bound, nil
+}
+
+// start journals, injects and verifies.
+func (r *Runner) start(ctx context.Context, bound Bound) (*Injected, error) {
 	entry, err := r.journal.Begin(bound.String(), bound.Undo())
 	if err != nil {
 		return nil, err
@@ -154,6 +169,9 @@ func (in *Injected) verifyAgain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.runner.VerifyWithin)
 	defer cancel()
 	evidence, err := in.Active.Verify(ctx)
+	if whole, ok := in.Active.(*playing); ok && err == nil {
+		err = whole.complete()
+	}
 	if err != nil {
 		return &NoEffectError{Fault: in.Bound.String(), When: "before revert", Err: err}
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,10 +16,38 @@ import (
 	"github.com/pgcrucible/pgcrucible/harness/history"
 )
 
+// asks is what fakes were asked, in order.
+type asks struct {
+	mu   sync.Mutex
+	said []string
+}
+
+func (a *asks) add(what string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.said = append(a.said, what)
+}
+
+func (a *asks) list() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.said)
+}
+
+func (a *asks) last() string { return a.list()[len(a.list())-1] }
+
+// only is what begins with one of the words.
+func (a *asks) only(words ...string) string {
+	return strings.Join(slices.DeleteFunc(a.list(), func(what string) bool {
+		first, _, _ := strings.Cut(what, " ")
+		return !slices.Contains(words, first)
+	}), ",")
+}
+
 // fake is a fault on nothing: it does what its fields say and writes what it was asked to a list.
 type fake struct {
 	name        string
-	asked       *[]string
+	asked       *asks
 	unsupported error
 	bind        error
 	inject      error
@@ -28,7 +57,7 @@ type fake struct {
 	momentary   bool
 }
 
-func (f *fake) note(what string)  { *f.asked = append(*f.asked, what+" "+f.name) }
+func (f *fake) note(what string)  { f.asked.add(what + " " + f.name) }
 func (f *fake) String() string    { return f.name }
 func (f *fake) Targets() []string { return []string{"pg1"} }
 func (f *fake) Undo() []intent.Action {
@@ -79,7 +108,7 @@ func stage(t *testing.T) (r *Runner, load func() *history.Run, journals func() i
 	if err != nil {
 		t.Fatal(err)
 	}
-	r = &Runner{Recorder: recorder, Lease: DefaultLease, RevertWithin: time.Second, VerifyWithin: time.Second, journal: journal}
+	r = &Runner{Recorder: recorder, Lease: DefaultLease, RevertWithin: time.Second, VerifyWithin: time.Second, journal: journal, points: newPoints()}
 	load = func() *history.Run {
 		if err := errors.Join(recorder.Manifest(history.Manifest{}), recorder.Close()); err != nil {
 			t.Fatal(err)
@@ -106,7 +135,7 @@ func spans(run *history.Run, name string) []history.Span {
 
 func TestFaultsAreHealedInReverseOrder(t *testing.T) {
 	r, load, journals := stage(t)
-	var asked []string
+	var asked asks
 	for _, name := range []string{"a", "b"} {
 		if _, err := r.Inject(t.Context(), &fake{name: name, asked: &asked}); err != nil {
 			t.Fatal(err)
@@ -116,7 +145,7 @@ func TestFaultsAreHealedInReverseOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "bind a,inject a,verify a,bind b,inject b,verify b,verify b,revert b,look after b,verify a,revert a,look after a"
-	if got := strings.Join(asked, ","); got != want {
+	if got := strings.Join(asked.list(), ","); got != want {
 		t.Errorf("asked:\n%s\nwant:\n%s", got, want)
 	}
 	run := load()
@@ -133,14 +162,14 @@ func TestFaultsAreHealedInReverseOrder(t *testing.T) {
 
 func TestAFaultWithoutEffectFailsAndIsTakenBack(t *testing.T) {
 	r, _, journals := stage(t)
-	var asked []string
+	var asked asks
 	var none *NoEffectError
 	_, err := r.Inject(t.Context(), &fake{name: "a", asked: &asked, verify: []error{errors.New("all is well")}})
 	if !errors.As(err, &none) || none.When != "after injection" {
 		t.Fatalf("error %v", err)
 	}
-	if !slices.Contains(asked, "revert a") || len(r.Active()) != 0 {
-		t.Errorf("asked %v, active %v", asked, r.Active())
+	if !slices.Contains(asked.list(), "revert a") || len(r.Active()) != 0 {
+		t.Errorf("asked %v, active %v", asked.list(), r.Active())
 	}
 	if err := r.Close(t.Context()); err != nil || journals() != 0 {
 		t.Errorf("close %v, journals left %d", err, journals())
@@ -149,15 +178,15 @@ func TestAFaultWithoutEffectFailsAndIsTakenBack(t *testing.T) {
 
 func TestAFaultThatCeasedFailsAndIsStillTakenBack(t *testing.T) {
 	r, load, _ := stage(t)
-	var asked []string
+	var asked asks
 	var none *NoEffectError
 	err := r.Run(t.Context(), &fake{name: "a", asked: &asked, verify: []error{nil, errors.New("the rule is gone")}},
 		func(context.Context) error { return nil })
 	if !errors.As(err, &none) || none.When != "before revert" {
 		t.Fatalf("error %v", err)
 	}
-	if asked[len(asked)-1] != "look after a" || r.Dirty() {
-		t.Errorf("asked %v, dirty %v", asked, r.Dirty())
+	if asked.last() != "look after a" || r.Dirty() {
+		t.Errorf("asked %v, dirty %v", asked.list(), r.Dirty())
 	}
 	if faults := spans(load(), history.SpanFault); len(faults) != 1 || !strings.Contains(faults[0].Err, "the rule is gone") {
 		t.Errorf("fault span %+v", faults)
@@ -167,7 +196,7 @@ func TestAFaultThatCeasedFailsAndIsStillTakenBack(t *testing.T) {
 func TestRevertsThatFailAreJoinedAndLeaveDirt(t *testing.T) {
 	for _, broken := range []*fake{{name: "a", revert: errors.New("no way")}, {name: "a", reverted: errors.New("no way")}} {
 		r, _, journals := stage(t)
-		var asked []string
+		var asked asks
 		broken.asked = &asked
 		for _, f := range []*fake{{name: "first", asked: &asked}, broken} {
 			if _, err := r.Inject(t.Context(), f); err != nil {
@@ -178,32 +207,32 @@ func TestRevertsThatFailAreJoinedAndLeaveDirt(t *testing.T) {
 		if err := r.Close(t.Context()); !errors.As(err, &failed) || !strings.Contains(err.Error(), "no way") {
 			t.Errorf("error %v", err)
 		}
-		if asked[len(asked)-1] != "look after first" || !r.Dirty() || journals() != 1 {
-			t.Errorf("asked %v, dirty %v, journals left %d", asked, r.Dirty(), journals())
+		if asked.last() != "look after first" || !r.Dirty() || journals() != 1 {
+			t.Errorf("asked %v, dirty %v, journals left %d", asked.list(), r.Dirty(), journals())
 		}
 	}
 }
 
 func TestAnInjectionThatFailsHalfWayIsTakenBack(t *testing.T) {
 	r, _, _ := stage(t)
-	var asked []string
+	var asked asks
 	_, err := r.Inject(t.Context(), &fake{name: "a", asked: &asked, inject: errors.New("half way")})
-	if err == nil || !slices.Contains(asked, "revert a") || slices.Contains(asked, "verify a") {
-		t.Errorf("error %v, asked %v", err, asked)
+	if err == nil || !slices.Contains(asked.list(), "revert a") || slices.Contains(asked.list(), "verify a") {
+		t.Errorf("error %v, asked %v", err, asked.list())
 	}
 }
 
 func TestNothingHappensWithoutSupportOrTarget(t *testing.T) {
 	for _, f := range []*fake{{unsupported: ErrUnsupported}, {bind: ErrNoTarget}} {
 		r, _, journals := stage(t)
-		var asked []string
+		var asked asks
 		f.asked = &asked
 		_, err := r.Inject(t.Context(), f)
 		if !errors.Is(err, ErrUnsupported) && !errors.Is(err, ErrNoTarget) {
 			t.Errorf("error %v", err)
 		}
-		if slices.Contains(asked, "inject ") {
-			t.Errorf("asked %q", asked)
+		if slices.Contains(asked.list(), "inject ") {
+			t.Errorf("asked %q", asked.list())
 		}
 		if err := r.Close(t.Context()); err != nil || journals() != 0 {
 			t.Errorf("close %v, journals left %d", err, journals())
@@ -213,11 +242,11 @@ func TestNothingHappensWithoutSupportOrTarget(t *testing.T) {
 
 func TestAMomentaryFaultIsNotVerifiedAgain(t *testing.T) {
 	r, load, _ := stage(t)
-	var asked []string
+	var asked asks
 	if err := r.Run(t.Context(), &fake{name: "a", asked: &asked, momentary: true}, func(context.Context) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(asked, ","); got != "bind a,inject a,verify a,revert a,look after a" {
+	if got := strings.Join(asked.list(), ","); got != "bind a,inject a,verify a,revert a,look after a" {
 		t.Errorf("asked %s", got)
 	}
 	if faults := spans(load(), history.SpanFault); len(faults) != 1 {
@@ -227,7 +256,7 @@ func TestAMomentaryFaultIsNotVerifiedAgain(t *testing.T) {
 
 func TestHealOutlivesItsContextAndAPanic(t *testing.T) {
 	r, _, _ := stage(t)
-	var asked []string
+	var asked asks
 	ctx, cancel := context.WithCancel(t.Context())
 	func() {
 		defer func() { _ = recover() }()
@@ -236,14 +265,14 @@ func TestHealOutlivesItsContextAndAPanic(t *testing.T) {
 			panic("the story fell over")
 		})
 	}()
-	if asked[len(asked)-1] != "look after a" {
-		t.Errorf("asked %v", asked)
+	if asked.last() != "look after a" {
+		t.Errorf("asked %v", asked.list())
 	}
 }
 
 func TestHealTwice(t *testing.T) {
 	r, _, _ := stage(t)
-	var asked []string
+	var asked asks
 	in, err := r.Inject(t.Context(), &fake{name: "a", asked: &asked, revert: errors.New("no way")})
 	if err != nil {
 		t.Fatal(err)
