@@ -1,9 +1,11 @@
 // Package scenarios has the stories: what is built, what goes wrong, what is done about it, and what it may cost.
+//
+// A Scenario is a plain value whose Steps tell the story on a Stage; Play builds the pair, has clients write, plays the
+// story, looks at every node when all is quiet, and leaves a folder that says what was. It judges nothing.
 package scenarios
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/pgcrucible/pgcrucible/harness/cluster"
@@ -14,13 +16,15 @@ import (
 
 // Scenario is one story. It names no procedure: a suite crosses scenarios with procedures, versions and commit levels.
 type Scenario struct {
-	Name     string
-	Story    string                // what happens, one sentence
-	Levels   []cluster.CommitLevel // the commit levels it makes sense for
-	Budget   history.Budget
-	Expect   history.Expect
-	Settings map[string]string // additions to postgresql.conf
-	Steps    func(ctx context.Context, s *Stage) error
+	Name      string
+	Story     string                // what happens, one sentence
+	Levels    []cluster.CommitLevel // the commit levels it makes sense for
+	Budget    history.Budget        // what it may cost; MinBefore is set by Play
+	AsyncLost int                   // with commit level async, instead of Budget.Lost
+	Expect    history.Expect        // Missing is filled in by Play, from what the clients were told
+	Settings  map[string]string     // additions to postgresql.conf
+	NoArchive bool                  // no WAL archive on any node
+	Steps     func(ctx context.Context, s *Stage) error
 }
 
 // Setup is what a scenario is crossed with: all that a user may choose.
@@ -39,17 +43,29 @@ type Setup struct {
 	Keep       bool              // leave the pair running if the run goes wrong
 	Settings   map[string]string // as the user gave them, for the manifest and the replay command
 	Replay     string
-	Log        func(step string, elapsed time.Duration)
+	Log        func(step string, elapsed time.Duration) // a step begins, so long after the run began; may be nil
 }
 
-// Play plays a story and returns the run's folder, which holds what was recorded even if err is not nil.
-// It judges nothing: history.Load the folder, then check.Judge and timing.Of.
-func Play(ctx context.Context, scenario Scenario, setup Setup) (dir string, err error) {
-	return "", errors.New("not built yet")
+// All are the stories of the drill, in the order in which they are played.
+func All() []Scenario {
+	return []Scenario{
+		SwitchoverFailback(), KillPrimary(), KillContainer(), CutThenKill(), CutSync(), SplitBrain(), RewindRefused(),
+	}
 }
 
-// All are the stories of the drill.
-func All() []Scenario { return nil }
+// budget is what the scenario may cost at a commit level.
+func (s Scenario) budget(setup Setup) history.Budget {
+	budget := s.Budget
+	if setup.Level == cluster.Async {
+		budget.Lost = s.AsyncLost
+	}
+	budget.MinBefore = setup.MinBefore
+	return budget
+}
 
-// Stage is what a story plays on.
-type Stage struct{}
+// topology is what the scenario is played on.
+func (s Scenario) topology(setup Setup) cluster.Topology {
+	topology := cluster.Pair(setup.Level)
+	topology.Settings, topology.NoArchive, topology.Rows = s.Settings, s.NoArchive, setup.Rows
+	return topology
+}

@@ -30,9 +30,20 @@ type Recorder struct {
 	file  *os.File
 	out   *bufio.Writer
 	err   error
+	watch Watch
 	stop  chan struct{}
 	done  chan struct{}
 }
+
+// Watch is told what is recorded as it happens, beside the file: for who steers a run or shows it. A nil function is not called;
+// the others are called from the goroutines that record, and must not take long.
+type Watch struct {
+	Op    func(Op)
+	Begin func(Span) // Do begins: Name, Node and Start are set
+}
+
+// Watch sets who is told. It must be called before anything is recorded.
+func (r *Recorder) Watch(w Watch) { r.watch = w }
 
 // line is how the kinds of record are told apart in the file: exactly one field is set.
 type line struct {
@@ -72,7 +83,12 @@ func (r *Recorder) Now() time.Duration { return time.Since(r.began) }
 func (r *Recorder) At(t time.Time) time.Duration { return t.Sub(r.began) }
 
 // Op records one operation.
-func (r *Recorder) Op(op Op) { r.write(line{Op: &op}) }
+func (r *Recorder) Op(op Op) {
+	r.write(line{Op: &op})
+	if r.watch.Op != nil {
+		r.watch.Op(op)
+	}
+}
 
 // Span records something that took time.
 func (r *Recorder) Span(s Span) { r.write(line{Span: &s}) }
@@ -87,6 +103,9 @@ func (r *Recorder) Final(n NodeState) { r.write(line{Final: &n}) }
 // The body may set fields of the span: Detail, Values.
 func (r *Recorder) Do(name, node string, body func(*Span) error) error {
 	span := Span{Name: name, Node: node, Start: r.Now()}
+	if r.watch.Begin != nil {
+		r.watch.Begin(span)
+	}
 	err := body(&span)
 	span.End = r.Now()
 	if err != nil {

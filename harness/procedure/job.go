@@ -30,7 +30,7 @@ const jobEvery = 10 * time.Millisecond
 // The program's password comes as an argument of the script, which travels on the standard input of a shell that is kept
 // open, and goes on in the environment: neither is in a command line that others can see.
 const startScript = `
-job="$1"; PGPASSWORD="$2"; export PGPASSWORD; shift 2
+job="$1"; if [ -n "$2" ]; then PGPASSWORD="$2"; export PGPASSWORD; fi; shift 2
 rm -rf "$job" && mkdir -m 700 "$job" || exit 1
 (
 	"$@" >"$job/output" 2>&1 </dev/null &

@@ -9,7 +9,7 @@ import (
 
 // mark writes a row on a primary, which also shows that its commits return, and returns the row's number.
 func mark(ctx context.Context, primary *cluster.Node, what string) (number int64, err error) {
-	err = primary.Query(ctx, `insert into crucible.marker (what) values ($1) returning id`, []any{what}, &number)
+	err = primary.Query(ctx, `insert into crucible.marker (token) values ($1 || ' ' || gen_random_uuid()) returning id`, []any{what}, &number)
 	return number, err
 }
 
