@@ -1,0 +1,205 @@
+package txn
+
+import (
+	"slices"
+	"sort"
+	"time"
+)
+
+// versions finds the order in which the writes of each key happened: from the longest list that was read, or from the version
+// column of a register. Keys whose reads do not fit one order are marked odd; branches looks at those.
+func (t *table) versions() {
+	t.pickReads()
+	for k := range t.keys {
+		key := &t.keys[k]
+		key.start = int32(len(t.order))
+		if key.register {
+			t.registerOrder(int32(k))
+		} else {
+			t.listOrder(key)
+		}
+		key.length = int32(len(t.order)) - key.start
+		key.cut = key.length
+	}
+	for r := range t.reads {
+		t.place(&t.reads[r])
+	}
+}
+
+// pickReads finds for each key the longest read and the read on a primary that was sent last.
+func (t *table) pickReads() {
+	for r := range t.reads {
+		in := &t.reads[r]
+		key := &t.keys[in.key]
+		if key.longest < 0 || len(t.list(in)) > len(t.list(&t.reads[key.longest])) {
+			key.longest = int32(r)
+		}
+		op := t.op(in.txn)
+		if op.Standby {
+			continue
+		}
+		if key.latest >= 0 {
+			if other := t.op(t.reads[key.latest].txn); op.Call < other.Call || op.Call == other.Call && op.Return < other.Return {
+				continue
+			}
+		}
+		key.latest = int32(r)
+	}
+}
+
+func (t *table) listOrder(key *keyState) {
+	if key.longest < 0 {
+		return
+	}
+	t.appendOrder(t.reads[key.longest].key, t.list(&t.reads[key.longest]))
+}
+
+// appendOrder enters values as the order of a key. A value that is there already is a duplicate: it gets no second position.
+func (t *table) appendOrder(key int32, values []int64) {
+	start := int32(len(t.order))
+	for _, value := range values {
+		w := t.index.find(t.writes, key, value)
+		if w >= 0 {
+			if t.writes[w].pos >= 0 {
+				w = -1
+			} else {
+				t.writes[w].pos = int32(len(t.order)) - start
+			}
+		}
+		t.order = append(t.order, w)
+	}
+}
+
+// claim is somebody's word that a register had a value at a version.
+type claim struct {
+	version int64
+	value   int64
+	evident time.Duration // how late somebody said so: of two values of one version the one said later has survived
+}
+
+// registerOrder orders a register's writes by version. Two values of one version make the key odd; the survivor stays.
+func (t *table) registerOrder(k int32) {
+	claims := t.claims(k)
+	sort.Slice(claims, func(i, j int) bool {
+		a, b := claims[i], claims[j]
+		if a.version != b.version {
+			return a.version < b.version
+		}
+		return a.evident > b.evident || a.evident == b.evident && a.value < b.value
+	})
+	start := int32(len(t.order))
+	for i, c := range claims {
+		if i > 0 && claims[i-1].version == c.version {
+			if claims[i-1].value != c.value {
+				t.keys[k].odd = true
+			}
+			claims[i].value = claims[i-1].value // all others are compared with the survivor
+			continue
+		}
+		w := t.index.find(t.writes, k, c.value)
+		if w >= 0 && t.writes[w].pos >= 0 {
+			t.keys[k].odd = true
+			w = -1
+		}
+		if w >= 0 {
+			t.writes[w].pos = int32(len(t.order)) - start
+			t.writes[w].version = c.version
+		}
+		t.order = append(t.order, w)
+	}
+}
+
+// claims are those of the key's reads and of its acknowledged writes.
+func (t *table) claims(k int32) []claim {
+	var claims []claim
+	for _, r := range t.byKey.row(k) {
+		op := t.op(t.reads[r].txn)
+		if a := op.Txn[t.reads[r].access]; a.Version > 0 {
+			claims = append(claims, claim{a.Version, a.Value, op.Call})
+		}
+	}
+	for _, w := range t.writesOf(k) {
+		if in := &t.writes[w]; in.version > 0 && t.acked(in.txn) {
+			claims = append(claims, claim{in.version, in.value, t.op(in.txn).Call})
+		}
+	}
+	return claims
+}
+
+// writesOf are the writes of a key. The table of them is made when it is first needed: histories of lists never need it.
+func (t *table) writesOf(k int32) []int32 {
+	if t.writers.start == nil {
+		t.writers = group(len(t.keys), len(t.writes), func(w int32) int32 { return t.writes[w].key })
+	}
+	return t.writers.row(k)
+}
+
+// place says how much of the key's order a read saw.
+func (t *table) place(r *read) {
+	key := &t.keys[r.key]
+	if key.register {
+		t.placeRegister(key, r)
+		return
+	}
+	list := t.list(r)
+	order := t.positions(key)
+	r.seen = int32(len(list))
+	if len(list) > len(order) || !t.fits(key, list) {
+		r.seen, key.odd = -1, true
+		t.lastOf(r, list)
+		return
+	}
+	r.before = t.withoutOwn(r, order[:r.seen])
+	if r.before > 0 {
+		r.last = order[r.before-1]
+	}
+}
+
+// fits says whether a list is the beginning of the longest one.
+func (t *table) fits(key *keyState, list []int64) bool {
+	longest := t.list(&t.reads[key.longest])
+	return slices.Equal(longest[:len(list)], list)
+}
+
+// withoutOwn leaves out what the reading transaction wrote itself, at the end.
+func (t *table) withoutOwn(r *read, seen []int32) int32 {
+	n := len(seen)
+	for n > 0 && seen[n-1] >= 0 && t.writes[seen[n-1]].txn == r.txn {
+		n--
+	}
+	return int32(n)
+}
+
+// lastOf finds the last write seen of a list that does not fit.
+func (t *table) lastOf(r *read, list []int64) {
+	for i := len(list) - 1; i >= 0; i-- {
+		w := t.index.find(t.writes, r.key, list[i])
+		if w < 0 || t.writes[w].txn != r.txn {
+			r.last = w
+			return
+		}
+	}
+}
+
+func (t *table) placeRegister(key *keyState, r *read) {
+	a := &t.op(r.txn).Txn[r.access]
+	if a.Version == 0 && a.Value == 0 {
+		return // the row was not there yet: it saw no position
+	}
+	w := t.index.find(t.writes, r.key, a.Value)
+	r.seen, r.last = -1, w
+	if w >= 0 && t.writes[w].pos >= 0 {
+		r.seen = t.writes[w].pos + 1
+		if a.Version != 0 && t.writes[w].version != a.Version {
+			r.seen, key.odd = -1, true
+		}
+	}
+	if r.seen < 0 {
+		key.odd = key.odd || a.Version > 0
+		return
+	}
+	r.before = r.seen
+	if t.writes[w].txn == r.txn {
+		r.before, r.last = -1, -1 // unlike a list, a register hides what was before the own write
+	}
+}
