@@ -3,11 +3,17 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/moby/moby/client"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pgcrucible/pgcrucible/harness/history"
 )
-
-var errNotYet = errors.New("not built yet")
 
 // Config is what a cluster is started with.
 type Config struct {
@@ -16,21 +22,58 @@ type Config struct {
 	Sandbox  string            // the sandbox image, from harness/image
 	Labels   map[string]string // of the session: on everything that is created
 	Recorder *history.Recorder // the run's clock and record
-	Log      func(string)      // what is being done, for people
+	Log      func(string)      // what is being done, for people; may be nil
+}
+
+func (c Config) log(format string, args ...any) {
+	if c.Log != nil {
+		c.Log(fmt.Sprintf(format, args...))
+	}
 }
 
 // Cluster is the nodes of one run and their network. It is made by Start and removed by Close.
 type Cluster struct {
-	config Config
-	nodes  []*Node
+	config    Config
+	nodes     []*Node
+	docker    *client.Client
+	id        string // names what is created
+	labels    map[string]string
+	subnet    subnet
+	passwords map[User]string
+	direct    bool // nodes are reached at their own addresses, else at published loopback ports
+
+	closing sync.Mutex
+	closed  bool
 }
 
-// Start builds the nodes and returns when every standby streams and has shown a marker row written on the primary.
-// On error nothing of it is left.
-func Start(ctx context.Context, config Config) (*Cluster, error) { return nil, errNotYet }
+// Close removes every container, network and volume of the cluster. It may be called twice, and again after an error.
+func (c *Cluster) Close(ctx context.Context) error {
+	c.closing.Lock()
+	defer c.closing.Unlock()
+	if c.closed {
+		return nil
+	}
+	var group errgroup.Group
+	for _, n := range c.nodes {
+		n.disconnect(ctx)
+		group.Go(func() error { return remove(ctx, c.docker, n.pod.postgres) })
+		group.Go(func() error { return remove(ctx, c.docker, n.pod.sandbox) })
+	}
+	err := group.Wait()
+	if err == nil {
+		err = removeNetwork(ctx, c.docker, c.networkName())
+	}
+	if err == nil {
+		c.closed = true
+		err = c.docker.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("remove cluster %s: %w", c.id, err)
+	}
+	return nil
+}
 
-// Close removes every container, network and volume of the cluster. It may be called twice.
-func (c *Cluster) Close(ctx context.Context) error { return errNotYet }
+func (c *Cluster) networkName() string { return "pgcrucible-" + c.id }
 
 // Topology is what the cluster was started as.
 func (c *Cluster) Topology() Topology { return c.config.Topology }
@@ -39,32 +82,55 @@ func (c *Cluster) Topology() Topology { return c.config.Topology }
 func (c *Cluster) Recorder() *history.Recorder { return c.config.Recorder }
 
 // Nodes are all nodes, in the order of the topology.
-func (c *Cluster) Nodes() []*Node { return c.nodes }
+func (c *Cluster) Nodes() []*Node { return slices.Clone(c.nodes) }
 
 // Node finds a node by name; an unknown name is an error that lists the known ones.
-func (c *Cluster) Node(name string) (*Node, error) { return nil, errNotYet }
+func (c *Cluster) Node(name string) (*Node, error) {
+	for _, n := range c.nodes {
+		if n.name == name {
+			return n, nil
+		}
+	}
+	return nil, fmt.Errorf("node %q: unknown; want one of %s", name, strings.Join(c.config.Topology.Nodes, ", "))
+}
 
 // Peers are the nodes other than n.
-func (c *Cluster) Peers(n *Node) []*Node { return nil }
-
-// Primaries asks every node and returns those that say they are a primary: none, one, or two, and two is a finding.
-func (c *Cluster) Primaries(ctx context.Context) ([]*Node, error) { return nil, errNotYet }
-
-// Primary is the one primary; none or several is an error that names them.
-func (c *Cluster) Primary(ctx context.Context) (*Node, error) { return nil, errNotYet }
-
-// Standbys are the nodes that answer and say they are in recovery.
-func (c *Cluster) Standbys(ctx context.Context) ([]*Node, error) { return nil, errNotYet }
-
-// DSN is a multi-host connection string to the database app with target_session_attrs=read-write and a bounded
-// connect_timeout, as applications use it.
-func (c *Cluster) DSN(user User) string { return "" }
+func (c *Cluster) Peers(n *Node) []*Node {
+	return slices.DeleteFunc(c.Nodes(), func(other *Node) bool { return other == n })
+}
 
 // Gateway is the address from which the tester's connections reach the nodes: what a cut "from the clients" cuts.
-func (c *Cluster) Gateway() string { return "" }
+func (c *Cluster) Gateway() string { return c.subnet.gateway().String() }
 
-// Evidence writes nodes/<name>/ under dir: PostgreSQL's log, pg_controldata, *.history, settings. Passwords are left out.
-func (c *Cluster) Evidence(ctx context.Context, dir string) error { return errNotYet }
-
-// PSQL is a line a person can paste to get at a node, for KEEP=1.
-func (c *Cluster) PSQL(n *Node) string { return "" }
+// check refuses a configuration before anything is created.
+func (c Config) check() error {
+	t := c.Topology
+	if len(t.Nodes) == 0 || len(t.Nodes) > maxNodes {
+		return fmt.Errorf("topology: %d nodes; want 1 to %d", len(t.Nodes), maxNodes)
+	}
+	seen := map[string]bool{}
+	for _, name := range t.Nodes {
+		if !nodeName.MatchString(name) || seen[name] {
+			return fmt.Errorf("topology: node %q: want distinct names of lower-case letters, digits and underscores, beginning with a letter", name)
+		}
+		seen[name] = true
+	}
+	if !slices.Contains([]CommitLevel{Async, Sync, RemoteApply}, t.Commit) {
+		return fmt.Errorf("topology: commit level %q; want %s, %s or %s", t.Commit, Async, Sync, RemoteApply)
+	}
+	if t.Rows < 0 {
+		return fmt.Errorf("topology: %d rows", t.Rows)
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Settings)) {
+		if !settingName.MatchString(name) {
+			return fmt.Errorf("topology: setting %q: not a name of a setting", name)
+		}
+		if strings.ContainsAny(t.Settings[name], "\n\x00") {
+			return fmt.Errorf("topology: setting %s: a value of several lines", name)
+		}
+	}
+	if c.Image == "" || c.Sandbox == "" {
+		return errors.New("cluster: an image of PostgreSQL and one of the sandbox are needed")
+	}
+	return nil
+}

@@ -2,18 +2,41 @@ package cluster
 
 import (
 	"context"
-	"syscall"
-	"time"
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"net"
+	"strconv"
+	"sync"
 
-	"github.com/jackc/pgx/v5"
-
+	"github.com/pgcrucible/pgcrucible/harness/cluster/internal/shell"
 	"github.com/pgcrucible/pgcrucible/harness/pg"
 )
 
-// Node is one PostgreSQL and its sandbox.
+// Node is one PostgreSQL and its sandbox. Its methods may be called from many goroutines.
 type Node struct {
 	name    string
 	address string
+	cluster *Cluster
+	pod     pod
+	token   string // the agent's
+
+	publishedPostgres, publishedAgent string // host:port on loopback
+
+	postgres, root shells
+	sessions       sessions
+
+	mu     sync.Mutex
+	wanted map[string]string
+}
+
+func (c *Cluster) newNode(name string) *Node {
+	n := &Node{name: name, cluster: c, token: rand.Text()}
+	n.pod = pod{postgres: fmt.Sprintf("pgcrucible-%s-%s", c.id, name), sandbox: fmt.Sprintf("pgcrucible-%s-%s-net", c.id, name)}
+	n.postgres = shells{docker: c.docker, container: n.pod.postgres, user: superuser}
+	n.root = shells{docker: c.docker, container: n.pod.postgres, user: "root"}
+	n.sessions = sessions{node: n}
+	return n
 }
 
 // Name is the node's name, for example pg1.
@@ -25,138 +48,108 @@ func (n *Node) Address() string { return n.address }
 // String is the node's name.
 func (n *Node) String() string { return n.name }
 
-// DSN connects straight to this node, whatever its role.
-func (n *Node) DSN(user User) string { return "" }
-
-// Conninfo is the libpq connection string by which other nodes reach this one (user Replica or Rewind).
-// It holds a password: for files and environment inside a node, never for a log.
-func (n *Node) Conninfo(user User) string { return "" }
-
-// Connect opens a connection to this node; the caller closes it.
-func (n *Node) Connect(ctx context.Context, user User) (*pgx.Conn, error) { return nil, errNotYet }
-
-// SQL runs one statement as Admin in the database app on a connection that the node keeps.
-func (n *Node) SQL(ctx context.Context, query string, args ...any) error { return errNotYet }
-
-// Query runs a statement as Admin and scans its single row.
-func (n *Node) Query(ctx context.Context, query string, args []any, into ...any) error {
-	return errNotYet
-}
-
-// Role asks PostgreSQL for its role.
-func (n *Node) Role(ctx context.Context) (Role, error) { return "", errNotYet }
-
-// Timeline is the timeline the node writes or replays, not the one of the last checkpoint.
-func (n *Node) Timeline(ctx context.Context) (pg.Timeline, error) { return 0, errNotYet }
-
-// LSN is the write position of a primary, the replay position of a standby.
-func (n *Node) LSN(ctx context.Context) (pg.LSN, error) { return 0, errNotYet }
-
-// ControlData is the output of pg_controldata, which needs no running server.
-func (n *Node) ControlData(ctx context.Context) (pg.ControlData, error) {
-	return pg.ControlData{}, errNotYet
-}
-
-// Log is the part of PostgreSQL's log from a byte offset on.
-func (n *Node) Log(ctx context.Context, from int64) (string, error) { return "", errNotYet }
-
 // DataDir is PGDATA inside the node.
-func (n *Node) DataDir() string { return "/pg/data" }
+func (n *Node) DataDir() string { return dataDir }
 
-// StopMode is how PostgreSQL is asked to stop.
-type StopMode string
+// ArchiveDir is the node's own WAL archive.
+func (n *Node) ArchiveDir() string { return archiveDir }
 
-// The modes of pg_ctl stop.
-const (
-	Fast      StopMode = "fast"
-	Immediate StopMode = "immediate"
-	Smart     StopMode = "smart"
-)
+// Container is the name of the container that PostgreSQL runs in.
+func (n *Node) Container() string { return n.pod.postgres }
 
-// Start starts PostgreSQL and returns when it accepts connections (of a standby: read-only ones).
-func (n *Node) Start(ctx context.Context) error { return errNotYet }
+// Sandbox is the name of the container that owns the node's network.
+func (n *Node) Sandbox() string { return n.pod.sandbox }
 
-// Stop stops PostgreSQL and returns when its postmaster is gone.
-func (n *Node) Stop(ctx context.Context, mode StopMode) error { return errNotYet }
+// PeerSlot is the name of the physical replication slot that upstream nodes keep for this node.
+func (n *Node) PeerSlot() string { return n.name }
 
-// Kill sends SIGKILL to the postmaster and returns, with the moment of the signal, when it and all its children are gone.
-func (n *Node) Kill(ctx context.Context) (time.Time, error) { return time.Time{}, errNotYet }
+// Agent is where the sandbox's agent listens (address:port reachable from the tester) and the token it wants.
+func (n *Node) Agent() (address, token string) {
+	if n.cluster.direct {
+		return net.JoinHostPort(n.address, strconv.Itoa(agentPort)), n.token
+	}
+	return n.publishedAgent, n.token
+}
 
-// Running says whether there is a live postmaster (one that is only stopped by SIGSTOP is live).
-func (n *Node) Running(ctx context.Context) (bool, error) { return false, errNotYet }
-
-// Process is a kind of PostgreSQL process, named as in its title: postmaster, walreceiver, walsender, startup, checkpointer,
-// archiver, walwriter, "background writer", or client backend.
-type Process string
-
-// The processes that can be signalled.
-const (
-	Postmaster   Process = "postmaster"
-	WALReceiver  Process = "walreceiver"
-	WALSender    Process = "walsender"
-	Startup      Process = "startup"
-	Checkpointer Process = "checkpointer"
-	Archiver     Process = "archiver"
-	WALWriter    Process = "walwriter"
-	Backend      Process = "backend"
-)
-
-// PIDs finds the processes of that kind, as PIDs inside the node's container.
-func (n *Node) PIDs(ctx context.Context, p Process) ([]int, error) { return nil, errNotYet }
-
-// Signal sends a signal to every process of that kind; none is an error. It returns the moment it was sent.
-func (n *Node) Signal(ctx context.Context, p Process, s syscall.Signal) (time.Time, error) {
-	return time.Time{}, errNotYet
+// endpoint is where the tester reaches PostgreSQL: the node's own address wherever it can be routed to, because a published port
+// goes through a proxy that accepts connections even if the node is cut off.
+func (n *Node) endpoint() string {
+	if n.cluster.direct {
+		return net.JoinHostPort(n.address, strconv.Itoa(postgresPort))
+	}
+	return n.publishedPostgres
 }
 
 // Exec runs a program as the postgres user in PostgreSQL's container and returns its output. A non-zero exit is an
 // *ExitError with both outputs.
-func (n *Node) Exec(ctx context.Context, argv ...string) (string, error) { return "", errNotYet }
+func (n *Node) Exec(ctx context.Context, argv ...string) (string, error) {
+	return n.Shell(ctx, `exec "$@"`, argv...)
+}
 
 // Shell runs a POSIX shell script as the postgres user; args are $1, $2, ... so nothing is ever pasted into the script.
 // It goes through a shell that is kept open: a round trip of about a millisecond, where docker exec takes 70.
+// A non-zero exit is an *ExitError. When ctx ends, the script and what it started are killed.
+// Calls at one time each have a shell of their own. What a script leaves running must not hold its outputs.
 func (n *Node) Shell(ctx context.Context, script string, args ...string) (string, error) {
-	return "", errNotYet
+	result, err := n.postgres.run(ctx, script, args...)
+	return n.output(result, err)
 }
 
 // RootShell is Shell as root.
 func (n *Node) RootShell(ctx context.Context, script string, args ...string) (string, error) {
-	return "", errNotYet
+	result, err := n.root.run(ctx, script, args...)
+	return n.output(result, err)
 }
 
-// ReadFile reads a file inside the node. WriteFile writes one, owned by postgres, mode 0600, whole or not at all.
-func (n *Node) ReadFile(ctx context.Context, path string) ([]byte, error) { return nil, errNotYet }
+func (n *Node) output(result shell.Result, err error) (string, error) {
+	if err != nil {
+		err = fmt.Errorf("%s: %w", n.name, err)
+	}
+	return string(result.Stdout), err
+}
 
-// WriteFile is the reverse of ReadFile.
-func (n *Node) WriteFile(ctx context.Context, path string, content []byte) error { return errNotYet }
+// ReadFile reads a file inside the node.
+func (n *Node) ReadFile(ctx context.Context, path string) ([]byte, error) {
+	text, err := n.Shell(ctx, `exec cat "$1"`, path)
+	return []byte(text), err
+}
 
-// Identity writes this node's own settings for a role into postgresql.auto.conf, replacing what is there: cluster_name, and
-// for a standby primary_conninfo and primary_slot_name towards upstream; for a primary synchronous_standby_names
-// (empty unless sync is set). pg_rewind overwrites them with the source's, so a rejoin calls this again.
-func (n *Node) Identity(ctx context.Context, role Role, upstream *Node, sync bool) error {
-	return errNotYet
+// WriteFile writes a file inside the node, owned by postgres, mode 0600, whole or not at all.
+func (n *Node) WriteFile(ctx context.Context, path string, content []byte) error {
+	_, err := n.Shell(ctx, "set -e\numask 077\n{\n"+shell.Echo(content)+"} >\"$1.part\"\nmv \"$1.part\" \"$1\"", path)
+	return err
+}
+
+// ControlData is the output of pg_controldata, which needs no running server.
+func (n *Node) ControlData(ctx context.Context) (pg.ControlData, error) {
+	text, err := n.Exec(ctx, "pg_controldata", "-D", dataDir)
+	if err != nil {
+		return pg.ControlData{}, err
+	}
+	data, err := pg.ParseControlData(text)
+	if err != nil {
+		return data, fmt.Errorf("%s: %w", n.name, err)
+	}
+	return data, nil
+}
+
+// Log is the part of PostgreSQL's log from a byte offset on.
+func (n *Node) Log(ctx context.Context, from int64) (string, error) {
+	return n.Shell(ctx, `if [ -e "$1" ]; then exec tail -c "+$2" "$1"; fi`, logFile, strconv.FormatInt(from+1, 10))
+}
+
+// LogSize is the present length of PostgreSQL's log in bytes: an offset for Log.
+func (n *Node) LogSize(ctx context.Context) (size int64, err error) {
+	text, err := n.Shell(ctx, `if [ -e "$1" ]; then wc -c <"$1"; else echo 0; fi`, logFile)
+	if err == nil {
+		_, err = fmt.Sscan(text, &size)
+	}
+	return size, err
 }
 
 // WantedSettings are the settings that Identity gave, as name -> value without passwords: what a check compares with.
-func (n *Node) WantedSettings() map[string]string { return nil }
-
-// KillContainer sends SIGKILL to PostgreSQL's container. Address, port and fault rules stay: they are the sandbox's.
-func (n *Node) KillContainer(ctx context.Context) (time.Time, error) { return time.Time{}, errNotYet }
-
-// StopContainer is docker stop with a grace time.
-func (n *Node) StopContainer(ctx context.Context, grace time.Duration) error { return errNotYet }
-
-// StartContainer starts PostgreSQL's container again, without PostgreSQL.
-func (n *Node) StartContainer(ctx context.Context) error { return errNotYet }
-
-// PauseContainer freezes every process of PostgreSQL's container; UnpauseContainer thaws them.
-func (n *Node) PauseContainer(ctx context.Context) error { return errNotYet }
-
-// UnpauseContainer is the reverse of PauseContainer.
-func (n *Node) UnpauseContainer(ctx context.Context) error { return errNotYet }
-
-// Agent is where the sandbox's agent listens (address:port reachable from the tester) and the token it wants.
-func (n *Node) Agent() (address, token string) { return "", "" }
-
-// PeerSlot is the name of the physical replication slot that upstream nodes keep for this node.
-func (n *Node) PeerSlot() string { return n.name }
+func (n *Node) WantedSettings() map[string]string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return maps.Clone(n.wanted)
+}

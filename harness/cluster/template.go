@@ -1,0 +1,143 @@
+package cluster
+
+import (
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
+)
+
+// templateScript makes a data folder in the image's own layer. Its text is part of the template's key.
+//
+//go:embed template.sh
+var templateScript string
+
+const (
+	templateRepository = "pgcrucible/template"
+	// templateWithin bounds the making of a template. A container of that work which is older was left by a process that died.
+	templateWithin = 3 * time.Minute
+)
+
+// template is an image like PostgreSQL's with a data folder of a cleanly stopped primary in it. The engine copies that folder
+// into the fresh volume of each node: a cold copy of a stopped primary is a valid base for a standby of it, so all nodes start
+// from it at once.
+type template struct {
+	reference string
+}
+
+func templateKey(imageID string, rows int) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%s", imageID, rows, templateScript))
+	return hex.EncodeToString(sum[:8])
+}
+
+// findTemplate takes the cached template, or makes it. Several processes may do so at once: one makes it, the others wait.
+func findTemplate(ctx context.Context, docker *client.Client, config Config) (template, error) {
+	base, err := docker.ImageInspect(ctx, config.Image)
+	if err != nil {
+		return template{}, fmt.Errorf("image %s: %w", config.Image, err)
+	}
+	key := templateKey(base.ID, config.Topology.Rows)
+	t := template{reference: templateRepository + ":" + key}
+	ctx, cancel := context.WithTimeout(ctx, templateWithin)
+	defer cancel()
+	for {
+		if _, err = docker.ImageInspect(ctx, t.reference); err == nil || !errdefs.IsNotFound(err) {
+			return t, err
+		}
+		err = t.make(ctx, docker, config, "pgcrucible-template-"+key)
+		if !errdefs.IsConflict(err) {
+			return t, err
+		}
+		if err := t.await(ctx, docker, "pgcrucible-template-"+key); err != nil {
+			return t, err
+		}
+	}
+}
+
+// make runs the script in a container and keeps what it left as an image. The container's name is the lock:
+// the engine gives it to one only, the others get a conflict.
+func (t template) make(ctx context.Context, docker *client.Client, config Config, name string) (err error) {
+	worker, err := create(ctx, testcontainers.ContainerRequest{
+		Name:               name,
+		Image:              config.Image,
+		Entrypoint:         []string{"/bin/sh", "-c", idle},
+		Env:                environment(),
+		Labels:             maps.Clone(config.Labels),
+		ConfigModifier:     func(c *container.Config) { c.User = "root" },
+		HostConfigModifier: func(h *container.HostConfig) { h.NetworkMode = "none" },
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		err = errors.Join(err, remove(clean, docker, name))
+	}()
+	config.log("making the template %s of %s", t.reference, config.Image)
+	if err := worker.Start(ctx); err != nil {
+		return fmt.Errorf("make template: %w", err)
+	}
+	if err := fill(ctx, docker, name, config.Topology.Rows); err != nil {
+		return fmt.Errorf("make template of %s: %w", config.Image, err)
+	}
+	_, err = docker.ContainerCommit(ctx, name, client.ContainerCommitOptions{Reference: t.reference, NoPause: true})
+	if err != nil {
+		return fmt.Errorf("make template: commit: %w", err)
+	}
+	return nil
+}
+
+// fill makes the folders and the data folder in the container.
+func fill(ctx context.Context, docker *client.Client, name string, rows int) error {
+	root := shells{docker: docker, container: name, user: "root"}
+	defer root.drop()
+	_, err := root.run(ctx, `set -e; for d in "$@"; do mkdir -p "$d"; chown postgres "$d"; chmod 700 "$d"; done`,
+		volume, path.Dir(logFile), socketDir, archiveDir)
+	if err != nil {
+		return err
+	}
+	postgres := shells{docker: docker, container: name, user: superuser}
+	defer postgres.drop()
+	_, err = postgres.run(ctx, templateScript, fmt.Sprint(rows))
+	return err
+}
+
+// await waits until the process that makes the template is done with its container. One that has stopped and stays is a dead process's.
+func (t template) await(ctx context.Context, docker *client.Client, name string) error {
+	stopped := time.Time{}
+	return poll(ctx, func(ctx context.Context) (bool, error) {
+		found, err := docker.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
+		if err != nil {
+			return errdefs.IsNotFound(err), errIf(err, !errdefs.IsNotFound(err))
+		}
+		if found.Container.State.Running {
+			stopped = time.Time{}
+			return false, nil
+		}
+		if stopped.IsZero() {
+			stopped = time.Now()
+		}
+		if time.Since(stopped) > 20*time.Second {
+			return true, remove(ctx, docker, name)
+		}
+		return false, nil
+	})
+}
+
+func errIf(err error, condition bool) error {
+	if condition {
+		return err
+	}
+	return nil
+}
