@@ -63,10 +63,18 @@ func TestGoldenReports(t *testing.T) {
 	golden(t, "junit.xml", string(junit))
 }
 
+// placed puts the runs' folders into dir.
+func placed(dir string, results []Result) []Result {
+	for i := range results {
+		results[i].Dir = filepath.Join(dir, results[i].Run.ID)
+	}
+	return results
+}
+
 func TestWriteTwiceIsEqual(t *testing.T) {
 	one, two := t.TempDir(), t.TempDir()
 	for _, dir := range []string{one, two} {
-		if err := Write(dir, drill(), Options{}); err != nil {
+		if err := Write(dir, placed(dir, drill()), Options{}); err != nil {
 			t.Fatal(err)
 		}
 	}

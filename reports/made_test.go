@@ -83,6 +83,7 @@ func (b *builder) result() Result {
 	b.spans()
 	b.samples()
 	b.ops()
+	b.final()
 	return Result{Run: b.run, Verdicts: b.verdicts(), Phases: b.phases(), Dir: "out/" + b.run.ID}
 }
 
@@ -188,6 +189,32 @@ func (b *builder) ops() {
 			b.lostTokens = append(b.lostTokens, op)
 		}
 		b.run.Ops = append(b.run.Ops, op)
+	}
+}
+
+// final is what the nodes hold at the end: everything but the lost tokens.
+func (b *builder) final() {
+	tokens := make(map[string]int, len(b.run.Ops))
+	for _, op := range b.run.Ops {
+		if op.Outcome == history.OK {
+			tokens[op.Token] = 1
+		}
+	}
+	for _, op := range b.lostTokens {
+		delete(tokens, op.Token)
+	}
+	histories := map[string]string{
+		"00000002.history": "1\t0/3000060\tno recovery target specified\n",
+		"00000003.history": "1\t0/3000060\tno recovery target specified\n2\t0/4000000\tno recovery target specified\n",
+	}
+	if n := len(b.lostTokens); n > 0 {
+		point := (b.lostTokens[0].LSN - 100).String()
+		histories["00000003.history"] = "1\t" + point + "\tno recovery target specified\n2\t0/F000000\tno recovery target specified\n"
+	}
+	for _, node := range []string{"pg1", "pg2"} {
+		b.run.Final = append(b.run.Final, history.NodeState{
+			Node: node, Up: true, InRecovery: node == "pg2", Timeline: 3, System: "7300000000000000001", Tokens: tokens, Histories: histories,
+		})
 	}
 }
 

@@ -1,6 +1,10 @@
 package reports
 
 import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
 	"time"
 
 	"github.com/pgcrucible/pgcrucible/harness/history"
@@ -99,4 +103,26 @@ func rejoin(run *history.Run) *history.Window {
 		}
 	}
 	return first
+}
+
+// Text writes a value of the unit as people read it.
+func (u Unit) Text(v float64) string {
+	switch {
+	case strings.HasPrefix(string(u), "s/"):
+		return Seconds(v)
+	case strings.HasPrefix(string(u), "MB/"):
+		return Bytes(int64(math.Round(v * 1e6)))
+	case strings.Contains(string(u), "B/"):
+		return Bytes(int64(math.Round(v)))
+	}
+	return Number(int(math.Round(v)))
+}
+
+// jsonNumber writes a value as report.json does.
+func jsonNumber(v float64) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v) // no run measures NaN or infinity
+	}
+	return string(text)
 }

@@ -109,5 +109,13 @@ func harmless(r rune) rune {
 // line is a text from elsewhere on one line and in few characters, for tables.
 func line(text string) string { return Cut(text, 120) }
 
+// capital makes the first letter of a text a big one.
+func capital(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
 // clock is a moment of the run's clock: seconds since the run began, to the millisecond.
 func clock(at time.Duration) string { return fmt.Sprintf("%.3f s", at.Seconds()) }

@@ -14,6 +14,7 @@ const (
 	ReportFile  = "report.json"
 	JUnitFile   = "junit.xml"
 	SummaryFile = "summary.md"
+	IndexFile   = "index.html"
 )
 
 // Options are what the reports of a job may be given beside its results.
@@ -29,12 +30,33 @@ func Write(outDir string, results []Result, options Options) error {
 		return fmt.Errorf("write reports: %w", err)
 	}
 	report := Of(outDir, results)
+	var failed []error
+	for i, r := range results {
+		page, err := writePage(outDir, r)
+		report.Runs[i].Page = page
+		failed = append(failed, err)
+	}
 	junit, err := JUnit(report)
-	return errors.Join(err,
+	return errors.Join(err, errors.Join(failed...),
 		history.WriteJSON(filepath.Join(outDir, ReportFile), report),
 		put(outDir, JUnitFile, junit),
 		put(outDir, SummaryFile, []byte(Summary(report))),
 	)
+}
+
+// writePage writes a run's timeline.html and says where it is, as seen from outDir.
+func writePage(outDir string, r Result) (page string, err error) {
+	if r.Dir == "" || r.Run.Skipped != "" {
+		return "", nil
+	}
+	index := ""
+	if back, err := filepath.Rel(r.Dir, outDir); err == nil {
+		index = filepath.ToSlash(filepath.Join(back, IndexFile))
+	}
+	if err := writeTimeline(r, index); err != nil {
+		return "", err
+	}
+	return relative(outDir, filepath.Join(r.Dir, TimelineFile)), nil
 }
 
 func put(dir, name string, text []byte) error {

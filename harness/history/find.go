@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pgcrucible/pgcrucible/harness/pg"
 )
 
 // Named are the spans of these names, in the order in which they began.
@@ -81,3 +83,17 @@ func (run *Run) LoadWindow() Window {
 
 // Overlaps says whether two windows have a moment in common.
 func (w Window) Overlaps(other Window) bool { return w.From <= other.To && other.From <= w.To }
+
+// Switches are the points at which the timelines before the node's own were left, by its newest history file; empty if it
+// has none or it cannot be read.
+func (n *NodeState) Switches() map[pg.Timeline]pg.LSN {
+	points := map[pg.Timeline]pg.LSN{}
+	ancestors, err := pg.ParseAncestry(n.Histories[n.Timeline.File()])
+	if err != nil {
+		return points
+	}
+	for _, a := range ancestors {
+		points[a.Timeline] = a.Switch
+	}
+	return points
+}
