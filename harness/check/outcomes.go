@@ -9,7 +9,7 @@ func outcomes(run *history.Run) history.Verdict {
 	}
 	var left []*history.Op
 	for i := range run.Ops {
-		if op := &run.Ops[i]; op.Outcome == history.Unknown && op.Kind != history.Read {
+		if op := &run.Ops[i]; op.Outcome == history.Unknown && op.Writes() {
 			left = append(left, op)
 		}
 	}

@@ -61,7 +61,7 @@ func through(run *history.Run, fault history.Window) (early []*history.Op, tried
 		op := &run.Ops[i]
 		acknowledged := op.Outcome == history.OK || op.Outcome == history.LocalOnly
 		switch {
-		case op.Kind == history.Read:
+		case !op.Writes():
 			continue
 		case acknowledged && op.Call >= fault.From && op.Return <= fault.To:
 			early = append(early, op)

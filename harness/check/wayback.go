@@ -18,19 +18,29 @@ func wayBack(run *history.Run) history.Verdict {
 		return unknown("The old primary was rebuilt, and the reason is not recorded.")
 	case len(rebuilds) > 0:
 		return pass("The old primary was rebuilt: %s.", dot(rebuilds[0].Values["reason"]))
-	case len(rewinds) > 0:
+	case len(rewinds) > 0 && succeeded(rewinds):
 		return pass("The old primary was rewound.")
+	case len(rewinds) > 0:
+		return pass("pg_rewind found nothing to rewind.")
 	}
 	return pass("Nothing had to be rewound.")
 }
 
-func refused(rewinds, rebuilds []history.Span) history.Verdict {
-	if len(rebuilds) == 0 {
-		for _, rewind := range rewinds {
-			if rewind.Err == "" {
-				return fail(spans(rewinds), "The rewind was not refused; in this story it must be.")
-			}
+// succeeded says whether a rewind was carried out. One that is refused says "rebuild", one that finds nothing to do "no-op".
+func succeeded(rewinds []history.Span) bool {
+	for _, rewind := range rewinds {
+		if rewind.Err == "" && rewind.Values["how"] == "rewind" {
+			return true
 		}
+	}
+	return false
+}
+
+func refused(rewinds, rebuilds []history.Span) history.Verdict {
+	switch {
+	case succeeded(rewinds):
+		return fail(spans(rewinds), "The rewind was not refused; in this story it must be.")
+	case len(rebuilds) == 0:
 		return unknown("The rewind must be refused and the old primary rebuilt, but no rebuild is recorded.")
 	}
 	reason := rebuilds[0].Values["reason"]

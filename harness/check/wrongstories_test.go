@@ -39,7 +39,7 @@ func wrongStories() []wrong {
 			span(run, history.SpanFault).Name = history.SpanMark
 		}, "", "faults", "none is recorded"},
 		{"the rewind was not refused", handmade.Rebuilt, func(run *history.Run) {
-			span(run, history.SpanRewind).Err = ""
+			span(run, history.SpanRewind).Values["how"] = "rewind"
 			span(run, history.SpanRebuild).Name = history.SpanMark
 		}, "way-back", "", "was not refused"},
 		{"rebuilt without a reason", handmade.Rebuilt, func(run *history.Run) { span(run, history.SpanRebuild).Values = nil },

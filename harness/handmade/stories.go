@@ -30,7 +30,7 @@ func Rebuilt() *history.Run {
 	b.writes("pg1", ms(0), ms(3000))
 	b.failover(true, func() {})
 	b.span(history.SpanRejoin, "pg1", ms(4000), ms(5500), "how", "rebuild")
-	b.span(history.SpanRewind, "pg1", ms(4100), ms(4300)).Err = "could not find previous WAL record at 0/30001B8"
+	b.span(history.SpanRewind, "pg1", ms(4100), ms(4300), "how", "rebuild", "reason", "could not find previous WAL record at 0/30001B8")
 	b.span(history.SpanRebuild, "pg1", ms(4400), ms(5100), "reason", "could not find previous WAL record at 0/30001B8", "bytes", "40000000")
 	b.started()
 	b.failback()
@@ -131,7 +131,7 @@ func (b *builder) failover(fence bool, doomed func()) {
 
 func (b *builder) rewound() {
 	b.span(history.SpanRejoin, "pg1", ms(4000), ms(5500), "how", "rewind")
-	b.span(history.SpanRewind, "pg1", ms(4100), ms(5000), "bytes", "12345678")
+	b.span(history.SpanRewind, "pg1", ms(4100), ms(5000), "how", "rewind", "bytes", "12345678")
 	b.started()
 }
 

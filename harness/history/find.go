@@ -37,6 +37,35 @@ func (run *Run) Disturbed() (at time.Duration, ok bool) {
 	return span.Start, ok
 }
 
+// Episode is the story's first upheaval: from what was done to the pair first up to the fail-back, or to the planned
+// switchover that stands for it. Without one it reaches to the end of time. ok is false if nothing was done.
+func (run *Run) Episode() (episode Window, ok bool) {
+	began, ok := run.Disturbed()
+	if !ok {
+		return Window{}, false
+	}
+	episode = Window{From: began, To: time.Duration(1<<63 - 1)}
+	moved, moves := run.First(SpanFailover, SpanSwitch)
+	for _, span := range run.Named(SpanFailback, SpanSwitch) {
+		if span.Start > began && (span.Name == SpanFailback || moves && span.Start >= moved.End) {
+			episode.To = span.Start
+			break
+		}
+	}
+	return episode, true
+}
+
+// Writes says whether the operation changes anything on a primary.
+func (op *Op) Writes() bool {
+	switch {
+	case op.Kind == Read || op.Kind == Balances || op.Standby:
+		return false
+	case op.Kind == Txn:
+		return slices.ContainsFunc(op.Txn, func(a Access) bool { return a.Write })
+	}
+	return true
+}
+
 // FinalPrimary is the one node that is up and not in recovery at the end. None and several are errors that say so.
 func (run *Run) FinalPrimary() (*NodeState, error) {
 	var primaries []*NodeState

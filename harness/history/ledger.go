@@ -24,16 +24,14 @@ type Ledger struct {
 // It needs one pass over the operations and one over the tokens.
 func (run *Run) Ledger(node *NodeState) Ledger {
 	var l Ledger
-	seen := make(map[string]struct{}, len(run.Ops))
+	seen := newTokenSet(len(run.Ops))
 	matched := 0
 	for i := range run.Ops {
 		op := &run.Ops[i]
 		if op.Kind != Append || op.Token == "" {
 			continue
 		}
-		before := len(seen)
-		seen[op.Token] = struct{}{}
-		if len(seen) == before {
+		if !seen.add(run.Ops, i) {
 			l.Reused = append(l.Reused, op)
 			continue
 		}

@@ -4,13 +4,15 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/pgcrucible/pgcrucible/harness/pg"
 )
 
 // Acknowledged are the writes whose commit was acknowledged in full (OK), by the time of their acknowledgement.
 func (run *Run) Acknowledged() []*Op {
 	found := make([]*Op, 0, len(run.Ops))
 	for i := range run.Ops {
-		if op := &run.Ops[i]; op.Outcome == OK && op.Kind != Read {
+		if op := &run.Ops[i]; op.Outcome == OK && op.Writes() {
 			found = append(found, op)
 		}
 	}
@@ -37,20 +39,16 @@ func (run *Run) LongestSilence() (longest Window, ok bool) {
 // the load's own pauses: at least 10 times the median gap, and half as long again as the longest gap before anything was done.
 // An outage that never ended reaches to the last attempt.
 func (run *Run) Outage() *Window {
-	began, ok := run.Disturbed()
+	episode, ok := run.Episode()
 	if !ok {
 		return nil
 	}
-	until := time.Duration(1<<63 - 1)
-	if back, ok := run.First(SpanFailback); ok && back.Start > began {
-		until = back.Start
-	}
 	gaps := run.gaps()
-	least := pause(gaps, began)
+	least := pause(gaps, episode.From)
 	var found *Window
 	for i := range gaps {
 		gap := &gaps[i]
-		if gap.To < began || gap.From >= until || !gap.moved && gap.Length() < least {
+		if !gap.within(episode) || !gap.moved && gap.Length() < least {
 			continue
 		}
 		if found == nil || gap.Length() > found.Length() {
@@ -58,6 +56,12 @@ func (run *Run) Outage() *Window {
 		}
 	}
 	return found
+}
+
+// within says whether a gap is of an episode. The one that is open when the fail-back begins is the fail-back's, unless most
+// of it lies before.
+func (g gap) within(episode Window) bool {
+	return g.To >= episode.From && g.From < episode.To && (g.To <= episode.To || episode.To-g.From > g.To-episode.To)
 }
 
 // gap is the time between two acknowledgements.
@@ -71,16 +75,19 @@ func (run *Run) gaps() []gap {
 	if len(acks) == 0 {
 		return nil
 	}
-	last := make(map[uint32]time.Duration) // timeline -> its last acknowledgement
+	first, last := make(map[pg.Timeline]*Op), make(map[pg.Timeline]*Op) // acknowledgement of each timeline
 	for _, op := range acks {
-		last[uint32(op.Timeline)] = op.Return
+		if first[op.Timeline] == nil {
+			first[op.Timeline] = op
+		}
+		last[op.Timeline] = op
 	}
 	gaps := make([]gap, 0, len(acks))
 	for i := 1; i < len(acks); i++ {
 		from, to := acks[i-1], acks[i]
 		gaps = append(gaps, gap{
 			Window: Window{From: from.Return, To: to.Return},
-			moved:  from.Timeline != 0 && from.Timeline < to.Timeline && last[uint32(from.Timeline)] == from.Return,
+			moved:  from.Timeline != 0 && from.Timeline < to.Timeline && last[from.Timeline] == from && first[to.Timeline] == to,
 		})
 	}
 	final := acks[len(acks)-1].Return
@@ -94,7 +101,7 @@ func (run *Run) gaps() []gap {
 func (run *Run) lastTry() time.Duration {
 	var latest time.Duration
 	for i := range run.Ops {
-		if op := &run.Ops[i]; op.Kind != Read {
+		if op := &run.Ops[i]; op.Writes() {
 			latest = max(latest, op.Call)
 			if op.Outcome != OK {
 				latest = max(latest, op.Return)

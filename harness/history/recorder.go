@@ -168,14 +168,23 @@ func (r *Recorder) flushLoop() {
 	}
 }
 
+// JSON is value indented, as the files of a run's folder have it.
+func JSON(value any) ([]byte, error) {
+	text, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return append(text, '\n'), nil
+}
+
 // WriteJSON writes value indented to path, by way of a file beside it, so that a reader never sees half of it.
 func WriteJSON(path string, value any) error {
-	text, err := json.MarshalIndent(value, "", "  ")
+	text, err := JSON(value)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
 	}
 	temporary := path + ".tmp"
-	if err := os.WriteFile(temporary, append(text, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(temporary, text, 0o644); err != nil {
 		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
 	}
 	return os.Rename(temporary, path)

@@ -10,17 +10,18 @@ import (
 	"time"
 
 	"github.com/pgcrucible/pgcrucible/harness/history"
+	"github.com/pgcrucible/pgcrucible/harness/pg"
 )
 
 // Of is the phases of a run. A run without an outage has none: it is not made up from the load's own pauses
 // (history.Run.Outage says what counts).
 func Of(run *history.Run) history.Phases {
 	phases := history.Phases{Outage: run.Outage(), Loss: loss(run)}
-	began, ok := run.Disturbed()
+	episode, ok := run.Episode()
 	if !ok {
 		return phases
 	}
-	spans := episode(run, began)
+	spans := within(run, episode)
 	if fault, ok := first(spans, history.SpanFault); ok {
 		phases.Fault = &fault.Start
 	}
@@ -31,18 +32,16 @@ func Of(run *history.Run) history.Phases {
 	phases.FirstAck = firstAck(run, phases)
 	phases.OldStopped = end(spans, history.SpanFence)
 	wayBack(&phases, spans)
-	phases.AtRisk = atRisk(run, phases, began)
+	phases.AtRisk = atRisk(run, phases, episode.From)
 	return phases
 }
 
-// episode is the spans from the first disturbance to the fail-back.
-func episode(run *history.Run, began time.Duration) []history.Span {
-	back, returns := run.First(history.SpanFailback)
-	returns = returns && back.Start > began
+// within is the spans that began in the episode.
+func within(run *history.Run, episode history.Window) []history.Span {
 	var spans []history.Span
 	for _, span := range run.Named(history.SpanFault, history.SpanDetect, history.SpanFence, history.SpanPromote, history.SpanRejoin,
 		history.SpanRewind, history.SpanRebuild, history.SpanStart, history.SpanStream, history.SpanCatchUp) {
-		if span.Start >= began && !(returns && span.Start >= back.Start) {
+		if span.Start >= episode.From && span.Start < episode.To {
 			spans = append(spans, span)
 		}
 	}
@@ -68,19 +67,20 @@ func end(spans []history.Span, name string) *time.Duration {
 	return nil
 }
 
-// firstAck is the acknowledgement that ended the outage, or without one the first after the promotion.
+// firstAck is the acknowledgement that ended the outage, or without one the first on a newer timeline.
 func firstAck(run *history.Run, phases history.Phases) *time.Duration {
-	var after time.Duration
-	switch {
-	case phases.Outage != nil:
-		after = phases.Outage.To
-	case phases.Promoted != nil:
-		after = *phases.Asked
-	default:
+	if phases.Outage == nil && phases.Asked == nil {
 		return nil
 	}
+	var old pg.Timeline
 	for _, op := range run.Acknowledged() {
-		if op.Return >= after {
+		switch {
+		case phases.Outage != nil && op.Return >= phases.Outage.To:
+			return &op.Return
+		case phases.Outage != nil:
+		case op.Return < *phases.Asked:
+			old = max(old, op.Timeline)
+		case op.Timeline > old && old != 0:
 			return &op.Return
 		}
 	}
@@ -89,7 +89,8 @@ func firstAck(run *history.Run, phases history.Phases) *time.Duration {
 
 // wayBack is how the old primary returned.
 func wayBack(phases *history.Phases, spans []history.Span) {
-	if rewind, ok := first(spans, history.SpanRewind); ok && rewind.Err == "" {
+	// A refused rewind has no error either: it says that the node has to be rebuilt.
+	if rewind, ok := first(spans, history.SpanRewind); ok && rewind.Err == "" && rewind.Values["how"] != "rebuild" {
 		phases.Rewind = &history.Window{From: rewind.Start, To: rewind.End}
 		phases.RewindBytes, _ = strconv.ParseInt(rewind.Values["bytes"], 10, 64)
 	}
