@@ -10,7 +10,7 @@ LINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 UNIT = $(shell $(GO) list ./... | grep -v /suites/selftest | grep -v /suites/failover)
 
 .DEFAULT_GOAL := help
-.PHONY: help drill test unit selftest failover lint clean
+.PHONY: help drill test unit selftest failover bench-check recheck lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -31,6 +31,12 @@ selftest: ## who tests the tester: faults bite, verdicts can fail, nothing is le
 
 failover: ## the drill's scenarios as a test
 	$(GO) test -race -count=1 -timeout=40m ./suites/failover
+
+bench-check: ## how fast verdicts are made: a ledger of a million tokens
+	$(GO) test ./harness/check/... -run '^$$' -bench . -benchtime 3x
+
+recheck: ## judge a recorded run again and compare byte for byte: make recheck RUN=out/<run>
+	@$(GO) run ./harness/check/recheck "$(RUN)"
 
 lint: ## the linter that holds the architecture
 	$(LINT) run ./...
