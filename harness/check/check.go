@@ -16,6 +16,12 @@ type Checker interface {
 	Check(run *history.Run) history.Verdict
 }
 
+// Optional is a checker of something that not every run has. Where it does not apply it gives no verdict at all.
+type Optional interface {
+	Checker
+	Applies(run *history.Run) bool
+}
+
 // All are the checkers that every run is judged by, in the order of the report: first whether the run can be judged,
 // then what was lost, then for how long, then whether the pair is whole.
 func All() []Checker {
@@ -25,6 +31,7 @@ func All() []Checker {
 		named{"one-writable", oneWritable}, named{"timelines", timelines}, named{"rejoined", rejoined}, named{"way-back", wayBack},
 		named{"contents", contents}, named{"slots", slots}, named{"prepared", prepared}, named{"identity", identity},
 		named{"checksums", checksums}, named{"amcheck", amcheck}, named{"archive", archive}, named{"logs", logs},
+		Serializability{},
 	}
 }
 
@@ -38,10 +45,13 @@ func (n named) Name() string { return n.name }
 
 func (n named) Check(run *history.Run) history.Verdict { return n.check(run) }
 
-// Judge applies checkers. One that panics says unknown, with the panic as its sentence.
+// Judge applies checkers, leaving out optional ones that do not apply. One that panics says unknown, with the panic as its sentence.
 func Judge(run *history.Run, checkers []Checker) []history.Verdict {
 	verdicts := make([]history.Verdict, 0, len(checkers))
 	for _, checker := range checkers {
+		if optional, ok := checker.(Optional); ok && !optional.Applies(run) {
+			continue
+		}
 		verdicts = append(verdicts, guarded(run, checker))
 	}
 	return verdicts
