@@ -32,7 +32,7 @@ func Of(run *history.Run) history.Phases {
 	phases.FirstAck = firstAck(run, phases)
 	phases.OldStopped = end(spans, history.SpanFence)
 	wayBack(&phases, spans)
-	phases.AtRisk = atRisk(run, phases, episode.From)
+	phases.AtRisk = atRisk(run, phases, episode.From, spans)
 	return phases
 }
 
@@ -100,16 +100,4 @@ func wayBack(phases *history.Phases, spans []history.Span) {
 	phases.Started = end(spans, history.SpanStart)
 	phases.Streaming = end(spans, history.SpanStream)
 	phases.CaughtUp = end(spans, history.SpanCatchUp)
-}
-
-// atRisk is the time with one good copy only: from the first disturbance until a standby streams again, or to the end of
-// the load if none ever did. Nil if the story moved no role.
-func atRisk(run *history.Run, phases history.Phases, began time.Duration) *history.Window {
-	switch {
-	case phases.Streaming != nil:
-		return &history.Window{From: began, To: *phases.Streaming}
-	case phases.Promoted != nil:
-		return &history.Window{From: began, To: max(began, run.LoadWindow().To)}
-	}
-	return nil
 }

@@ -147,3 +147,23 @@ func TestAnOutageThatNeverEnds(t *testing.T) {
 		t.Errorf("a first acknowledgement at %s", *p.FirstAck)
 	}
 }
+
+func TestAStandbyThatFellBehindIsARisk(t *testing.T) {
+	run := handmade.CutSync()
+	if p := Of(run); p.AtRisk != nil {
+		t.Errorf("nobody fell behind, and yet at risk: %+v", p.AtRisk)
+	}
+	for i := range run.Samples {
+		s := &run.Samples[i]
+		switch {
+		case s.Node == "pg1" && s.At >= ms(3100):
+			s.Write += 5000
+		case s.Node == "pg2" && s.At >= ms(4300):
+			s.Write += 5000
+		}
+	}
+	p := Of(run)
+	if p.AtRisk == nil || p.AtRisk.From != ms(3000) || p.AtRisk.To < ms(4300) || p.AtRisk.To > ms(4340) {
+		t.Errorf("at risk: %+v", p.AtRisk)
+	}
+}
