@@ -79,7 +79,7 @@ func amcheck(ctx context.Context, node *cluster.Node, up bool) *history.Verifica
 	}
 	ctx, cancel := context.WithTimeout(ctx, amcheckTimeout)
 	defer cancel()
-	output, err := node.Shell(ctx, `pg_amcheck --heapallindexed --no-password --dbname="$1" 2>&1; echo "status $?"`, cluster.Database)
+	output, err := node.Shell(ctx, `pg_amcheck --heapallindexed --no-password "$1" 2>&1; echo "status $?"`, cluster.Database)
 	if err != nil {
 		return &history.Verification{Detail: firstLine(err.Error())}
 	}
