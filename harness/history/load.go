@@ -1,7 +1,6 @@
 package history
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -9,7 +8,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
 )
+
+// blockSize is how much of a history one goroutine reads at a time.
+const blockSize = 1 << 20
 
 // Load reads a run's folder. A last line that was cut short (the tester was killed) is left out;
 // any other line that is not well-formed is an error that names it.
@@ -27,45 +31,98 @@ func Load(dir string) (*Run, error) {
 		return nil, fmt.Errorf("load run: %w", err)
 	}
 	defer file.Close()
-	if err := run.read(file); err != nil {
+	if err := run.read(file, blockSize); err != nil {
 		return nil, fmt.Errorf("load %s: %w", filepath.Join(dir, HistoryFile), err)
 	}
 	return &run, nil
 }
 
-func (run *Run) read(from io.Reader) error {
-	in := bufio.NewReaderSize(from, 1<<20)
-	for number := 1; ; number++ {
-		text, err := in.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			return nil // without a newline the line was cut short
+// block is some whole lines and what was in them.
+type block struct {
+	text  []byte
+	run   Run
+	lines int // that were read; the one after them has err
+	err   error
+}
+
+// read reads blocks of whole lines, as many at once as there are processors, and puts them together in their order.
+func (run *Run) read(from io.Reader, size int) error {
+	var blocks []*block
+	var parsing sync.WaitGroup
+	free := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var rest []byte
+	var err error
+	for err == nil {
+		b := &block{}
+		b.text, rest, err = nextBlock(from, rest, size)
+		blocks = append(blocks, b)
+		free <- struct{}{}
+		parsing.Go(func() { b.parse(); <-free })
+	}
+	parsing.Wait()
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	return run.join(blocks)
+}
+
+// nextBlock reads until there is a whole line. What is after the last one is for the next block; at the end it is a line cut short.
+func nextBlock(from io.Reader, begun []byte, size int) (lines, rest []byte, err error) {
+	text := append(make([]byte, 0, size+len(begun)), begun...)
+	for {
+		if len(text) == cap(text) {
+			text = append(make([]byte, 0, 2*cap(text)), text...)
 		}
-		if err != nil {
-			return err
-		}
-		if err := run.add(bytes.TrimSpace(text), number); err != nil {
-			return fmt.Errorf("line %d: %w", number, err)
+		begun := len(text)
+		n, err := from.Read(text[begun:cap(text)])
+		text = text[:begun+n]
+		// A long line is searched once: what was begun has no newline, unless the block was still filling.
+		if err != nil || len(text) >= size && bytes.IndexByte(text[begun:], '\n') >= 0 {
+			end := bytes.LastIndexByte(text, '\n') + 1
+			return text[:end], text[end:], err
 		}
 	}
 }
 
-func (run *Run) add(text []byte, number int) error {
-	var l line
-	if err := json.Unmarshal(text, &l); err != nil {
-		return err
+// parse stops at the first line that is not well-formed.
+func (b *block) parse() {
+	d := decoder{words: map[string]string{}}
+	b.run.Ops = make([]Op, 0, bytes.Count(b.text, []byte("\n")))
+	for text := b.text; len(text) > 0 && b.err == nil; {
+		end := bytes.IndexByte(text, '\n')
+		ops := len(b.run.Ops)
+		if b.err = d.line(bytes.TrimSpace(text[:end]), &b.run); b.err != nil {
+			break
+		}
+		b.lines++
+		if len(b.run.Ops) > ops {
+			b.run.Ops[ops].Line = b.lines
+		}
+		text = text[end+1:]
 	}
-	switch {
-	case l.Op != nil:
-		l.Op.Line = number
-		run.Ops = append(run.Ops, *l.Op)
-	case l.Span != nil:
-		run.Spans = append(run.Spans, *l.Span)
-	case l.Sample != nil:
-		run.Samples = append(run.Samples, *l.Sample)
-	case l.Final != nil:
-		run.Final = append(run.Final, *l.Final)
-	default:
-		return errors.New("neither op, span, sample nor final")
+	b.text = nil
+}
+
+func (run *Run) join(blocks []*block) error {
+	ops := 0
+	for _, b := range blocks {
+		ops += len(b.run.Ops)
+	}
+	run.Ops = make([]Op, 0, ops)
+	before := 0
+	for i, b := range blocks {
+		if b.err != nil {
+			return fmt.Errorf("line %d: %w", before+b.lines+1, b.err)
+		}
+		for j := range b.run.Ops {
+			b.run.Ops[j].Line += before
+		}
+		run.Ops = append(run.Ops, b.run.Ops...)
+		run.Spans = append(run.Spans, b.run.Spans...)
+		run.Samples = append(run.Samples, b.run.Samples...)
+		run.Final = append(run.Final, b.run.Final...)
+		before += b.lines
+		blocks[i] = nil // its memory can go
 	}
 	return nil
 }

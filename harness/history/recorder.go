@@ -84,10 +84,17 @@ func (r *Recorder) At(t time.Time) time.Duration { return t.Sub(r.began) }
 
 // Op records one operation.
 func (r *Recorder) Op(op Op) {
-	r.write(line{Op: &op})
+	r.writeOp(&op)
 	if r.watch.Op != nil {
 		r.watch.Op(op)
 	}
+}
+
+func (r *Recorder) writeOp(op *Op) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, err := r.out.Write(appendOp(r.out.AvailableBuffer(), op))
+	r.keep(err)
 }
 
 // Span records something that took time.
