@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 // Key is what runs of one group have in common: they differ in their repetition only.
 type Key struct {
 	Scenario, Procedure, Version, Commit string
+	Params                               string // settings that were given and change what is measured: "RATE=800 ROWS=100000"
 }
 
 // Group is a scenario under one procedure, version and commit level, with its repetitions.
@@ -23,7 +25,7 @@ func Groups(entries []Entry) []Group {
 	var groups []Group
 	at := map[Key]int{}
 	for _, e := range entries {
-		key := Key{e.Scenario, e.Procedure, e.Version, e.Commit}
+		key := keyOf(e)
 		i, known := at[key]
 		if !known {
 			i = len(groups)
@@ -33,6 +35,22 @@ func Groups(entries []Entry) []Group {
 		groups[i].Runs = append(groups[i].Runs, e)
 	}
 	return groups
+}
+
+func keyOf(e Entry) Key {
+	return Key{e.Scenario, e.Procedure, e.Version, e.Commit, params(e.Settings)}
+}
+
+// params are the settings in a key: not those that choose what is played, where the results go, or what is in the key anyway.
+func params(settings map[string]string) string {
+	beside := []string{"SCENARIO", "COMMIT", "VERSION", "IMAGE", "RUNS", "SEED", "KEEP", "OUT", "MIN_BEFORE", "PROCEDURE"}
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		if !slices.Contains(beside, name) {
+			words = append(words, name+"="+settings[name])
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // Status is the worst of the group's runs.
@@ -101,6 +119,9 @@ func distinct(groups []Group, field func(Group) string) []string {
 
 // label is how the key is written where one line must say it all.
 func (k Key) label() string {
-	parts := []string{k.Scenario, k.Commit, k.Procedure, "PostgreSQL " + k.Version}
+	parts := []string{k.Scenario, k.Commit, k.Procedure, "PostgreSQL " + k.Version, k.Params}
+	for i := range parts {
+		parts[i] = line(parts[i])
+	}
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " · ")
 }

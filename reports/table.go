@@ -22,16 +22,20 @@ type cell struct {
 	right  bool           // numbers are aligned at their end
 }
 
-// rows are the heading and a row a group. Columns in which all groups agree (procedure, version) are left to the caption.
+// rows are the heading and a row a group. Columns in which all groups agree (procedure, version, settings) are left to the caption.
 func rows(groups []Group) [][]cell {
 	procedures := len(distinct(groups, func(g Group) string { return g.Procedure })) > 1
 	versions := len(distinct(groups, func(g Group) string { return g.Version })) > 1
+	settings := len(distinct(groups, func(g Group) string { return g.Params })) > 1
 	head := words("scenario", "commit")
 	if procedures {
 		head = append(head, cell{text: "procedure"})
 	}
 	if versions {
 		head = append(head, cell{text: "version"})
+	}
+	if settings {
+		head = append(head, cell{text: "settings"})
 	}
 	head = append(head, words("verdict")...)
 	head = append(head, numbers("acknowledged", "lost", "unknown", "outage", "promote", "rewind", "rejoin", "at risk")...)
@@ -43,6 +47,9 @@ func rows(groups []Group) [][]cell {
 		}
 		if versions {
 			row = append(row, cell{text: line(g.Version)})
+		}
+		if settings {
+			row = append(row, cell{text: line(g.Params)})
 		}
 		row = append(row, cell{text: verdictWord(g), status: g.Status()})
 		all = append(all, append(row, measured(g)...))
@@ -107,6 +114,7 @@ func caption(groups []Group) string {
 	}
 	add("PostgreSQL ", func(g Group) string { return g.Version })
 	add("procedure ", func(g Group) string { return g.Procedure })
+	add("settings ", func(g Group) string { return g.Params })
 	if most := repetitions(groups); most > 1 {
 		parts = append(parts, "writes are sums and times are medians over up to "+count(most, "run"))
 	}

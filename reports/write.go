@@ -36,11 +36,13 @@ func Write(outDir string, results []Result, options Options) error {
 		report.Runs[i].Page = page
 		failed = append(failed, err)
 	}
-	junit, err := JUnit(report)
-	return errors.Join(err, errors.Join(failed...),
+	junit, err1 := JUnit(report)
+	bench, err2 := Bench(report)
+	return errors.Join(err1, err2, errors.Join(failed...),
 		history.WriteJSON(filepath.Join(outDir, ReportFile), report),
 		put(outDir, JUnitFile, junit),
 		put(outDir, SummaryFile, []byte(Summary(report))),
+		put(outDir, BenchFile, bench),
 	)
 }
 
