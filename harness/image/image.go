@@ -3,6 +3,7 @@ package image
 
 import (
 	"context"
+	"sync"
 
 	"github.com/moby/moby/client"
 	"golang.org/x/sync/errgroup"
@@ -34,13 +35,22 @@ func Prepare(ctx context.Context, want Want, log func(string)) (Ready, error) {
 }
 
 func prepare(ctx context.Context, docker *client.Client, want Want, log func(string)) (Ready, error) {
+	if err := checkSpace(ctx, docker); err != nil {
+		return Ready{}, err
+	}
+	var mu sync.Mutex // both sides tell at once
+	tell := func(line string) {
+		mu.Lock()
+		defer mu.Unlock()
+		log(line)
+	}
 	var ready Ready
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() (err error) {
-		ready.Sandbox, err = sandbox(ctx, docker, log)
+		ready.Sandbox, err = sandbox(ctx, docker, tell)
 		return err
 	})
-	both.Go(func() error { return resolve(ctx, docker, want, &ready, log) })
+	both.Go(func() error { return newResolver(docker, want, tell).resolve(ctx, &ready) })
 	if err := both.Wait(); err != nil {
 		return Ready{}, err
 	}
