@@ -175,13 +175,8 @@ func (n *Node) Role(ctx context.Context) (Role, error) {
 
 // Timeline is the timeline the node writes or replays, not the one of the last checkpoint.
 func (n *Node) Timeline(ctx context.Context) (pg.Timeline, error) {
-	const query = `SELECT CASE WHEN pg_is_in_recovery() THEN greatest(
-	(SELECT received_tli FROM pg_stat_wal_receiver),
-	(SELECT min_recovery_end_timeline FROM pg_control_recovery()),
-	(SELECT timeline_id FROM pg_control_checkpoint()))
-ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END`
 	var timeline int64
-	err := n.Query(ctx, query, nil, &timeline)
+	err := n.Query(ctx, "SELECT "+pg.TimelineSQL, nil, &timeline)
 	return pg.Timeline(timeline), err
 }
 

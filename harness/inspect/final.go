@@ -42,8 +42,7 @@ func Final(ctx context.Context, c *cluster.Cluster) ([]history.NodeState, error)
 	defer each(all, func(r *reader) { r.close(ctx) })
 	primary := only(all)
 	if primary != nil {
-		_, err := Mark(ctx, primary.node, "final")
-		primary.note("write the marker row", err)
+		primary.note("write the marker row", mark(ctx, c, primary.node))
 	}
 	each(all, func(r *reader) { r.files(ctx) })
 	readContents(ctx, all, primary)
@@ -54,6 +53,14 @@ func Final(ctx context.Context, c *cluster.Cluster) ([]history.NodeState, error)
 		states[i] = r.finish()
 	}
 	return states, nil
+}
+
+// mark writes a row after everything else: a standby that has it has followed the last promotion.
+func mark(ctx context.Context, c *cluster.Cluster, primary *cluster.Node) error {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	_, err := c.Mark(ctx, primary)
+	return err
 }
 
 // each does the same for all nodes at once.
