@@ -26,11 +26,25 @@ type Optional interface {
 // then what was lost, then for how long, then whether the pair is whole.
 func All() []Checker {
 	return []Checker{
-		named{"story", story}, named{"faults", faults}, named{"operations", operations},
-		named{"durability", durability}, named{"outcomes", outcomes}, named{"silence", silence}, named{"outage", outage},
-		named{"one-writable", oneWritable}, named{"timelines", timelines}, named{"rejoined", rejoined}, named{"way-back", wayBack},
-		named{"contents", contents}, named{"slots", slots}, named{"prepared", prepared}, named{"identity", identity},
-		named{"checksums", checksums}, named{"amcheck", amcheck}, named{"archive", archive}, named{"logs", logs},
+		named{"story", story},
+		named{"faults", faults},
+		named{"operations", operations},
+		named{"durability", durability},
+		named{"outcomes", outcomes},
+		named{"silence", silence},
+		named{"outage", outage},
+		named{"one-writable", oneWritable},
+		named{"timelines", timelines},
+		named{"rejoined", rejoined},
+		named{"way-back", wayBack},
+		named{"contents", contents},
+		named{"slots", slots},
+		named{"prepared", prepared},
+		named{"identity", identity},
+		named{"checksums", checksums},
+		named{"amcheck", amcheck},
+		named{"archive", archive},
+		named{"logs", logs},
 		Serializability{},
 	}
 }
@@ -49,21 +63,24 @@ func (n named) Check(run *history.Run) history.Verdict { return n.check(run) }
 func Judge(run *history.Run, checkers []Checker) []history.Verdict {
 	verdicts := make([]history.Verdict, 0, len(checkers))
 	for _, checker := range checkers {
-		if optional, ok := checker.(Optional); ok && !optional.Applies(run) {
-			continue
+		if verdict, applies := guarded(run, checker); applies {
+			verdicts = append(verdicts, verdict)
 		}
-		verdicts = append(verdicts, guarded(run, checker))
 	}
 	return verdicts
 }
 
-func guarded(run *history.Run, checker Checker) (verdict history.Verdict) {
+func guarded(run *history.Run, checker Checker) (verdict history.Verdict, applies bool) {
 	defer func() {
 		if cause := recover(); cause != nil {
+			applies = true
 			verdict = history.Verdict{Status: history.Undecided, Sentence: fmt.Sprintf("The checker itself broke: %v", cause)}
 		}
 		verdict.Checker = checker.Name()
 	}()
+	if optional, ok := checker.(Optional); ok && !optional.Applies(run) {
+		return verdict, false
+	}
 	verdict = checker.Check(run)
 	switch verdict.Status {
 	case history.Pass, history.Fail, history.Undecided:
@@ -71,7 +88,7 @@ func guarded(run *history.Run, checker Checker) (verdict history.Verdict) {
 		verdict.Sentence = fmt.Sprintf("The checker gave no verdict but %q: %s", verdict.Status, verdict.Sentence)
 		verdict.Status = history.Undecided
 	}
-	return verdict
+	return verdict, true
 }
 
 // Overall is the worst of the verdicts: fail, then unknown, then pass; none is unknown.

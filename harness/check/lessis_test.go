@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pgcrucible/pgcrucible/harness/handmade"
@@ -57,6 +58,18 @@ func pieces() map[string]piece {
 	}
 }
 
+// unbroken judges, and does not take a checker that panicked for one that says unknown.
+func unbroken(t *testing.T, run *history.Run) []history.Verdict {
+	t.Helper()
+	verdicts := Judge(run, All())
+	for _, v := range verdicts {
+		if strings.Contains(v.Sentence, "The checker itself broke") {
+			t.Errorf("%s: %s", v.Checker, v.Sentence)
+		}
+	}
+	return verdicts
+}
+
 // Whatever is taken from a good run, a checker that needs it says pass no more, and none breaks.
 func FuzzLessIsNeverMorePass(f *testing.F) {
 	for seed := range uint64(50) {
@@ -75,7 +88,7 @@ func FuzzLessIsNeverMorePass(f *testing.F) {
 				needed[checker] = name
 			}
 		}
-		for _, v := range Judge(run, All()) {
+		for _, v := range unbroken(t, run) {
 			if name, ok := needed[v.Checker]; ok && v.Status == history.Pass {
 				t.Errorf("without %q %s says pass: %s", name, v.Checker, v.Sentence)
 			}
@@ -88,7 +101,7 @@ func TestWithoutAPieceNoPass(t *testing.T) {
 	for name, piece := range pieces() {
 		run := handmade.KillAsync()
 		piece.take(run)
-		for _, v := range Judge(run, All()) {
+		for _, v := range unbroken(t, run) {
 			if slices.Contains(piece.needs, v.Checker) && v.Status == history.Pass {
 				t.Errorf("without %q %s says pass: %s", name, v.Checker, v.Sentence)
 			}
@@ -107,7 +120,7 @@ func TestTruncatedRunsAreNeverGood(t *testing.T) {
 		if got := Overall(Judge(run, All())); got == history.Pass {
 			t.Errorf("%d %% of a run pass", share)
 		}
-		for _, v := range Judge(run, All()) {
+		for _, v := range unbroken(t, run) {
 			if v.Status == history.Fail && v.Checker != "outage" && v.Checker != "rejoined" {
 				t.Errorf("%d %% of a run: %s claims a finding: %s", share, v.Checker, v.Sentence)
 			}
@@ -127,7 +140,7 @@ func FuzzHolesInTheRecord(f *testing.F) {
 		run.Ops = slices.DeleteFunc(run.Ops, func(history.Op) bool { return random.IntN(100) < hole })
 		run.Samples = slices.DeleteFunc(run.Samples, func(history.Sample) bool { return random.IntN(100) < hole })
 		run.Spans = slices.DeleteFunc(run.Spans, func(history.Span) bool { return random.IntN(100) < hole })
-		for _, v := range Judge(run, All()) {
+		for _, v := range unbroken(t, run) {
 			if v.Checker == "durability" && v.Status != history.Undecided && len(run.Ops) < 957 {
 				t.Errorf("operations are missing from the record, and durability says %s: %s", v.Status, v.Sentence)
 			}

@@ -30,6 +30,8 @@ func oneWritable(run *history.Run) history.Verdict {
 	switch {
 	case len(samples) == 0 || len(run.Nodes) == 0:
 		return unknown("No node was probed: whether two accepted writes at once cannot be told.")
+	case mute(run) != "":
+		return unknown("%s never answered a probe: whether two nodes accepted writes at once cannot be told.", mute(run))
 	case blind:
 		return unknown("%s was not probed for more than %s from %s: whether two nodes accepted writes then cannot be told.", node, took(blindness), at(since))
 	case len(run.Final) < len(run.Nodes):

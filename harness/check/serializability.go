@@ -121,8 +121,10 @@ func cycleWitness(run *history.Run, f *txn.Finding) []history.Witness {
 		if step.SQL != "" {
 			text += fmt.Sprintf(", sent %s", step.SQL)
 		}
-		out = append(out, history.Witness{At: op.Return, Node: op.Node, Token: op.Token,
-			Detail: fmt.Sprintf("%s; %s: %s", text, step.Kind, step.Reason)})
+		out = append(out, history.Witness{
+			At: op.Return, Node: op.Node, Token: op.Token,
+			Detail: fmt.Sprintf("%s; %s: %s", text, step.Kind, step.Reason),
+		})
 	}
 	if f.Omitted > 0 {
 		out[0].Detail += fmt.Sprintf(" (%s more are not shown)", number(f.Omitted))

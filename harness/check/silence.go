@@ -3,6 +3,7 @@ package check
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/pgcrucible/pgcrucible/harness/history"
 )
@@ -19,6 +20,9 @@ func silence(run *history.Run) history.Verdict {
 	windows := faulted(run)
 	if len(windows) == 0 {
 		return unknown("Writes must wait during a fault, but no fault is recorded.")
+	}
+	if !wrote(run, windows[0].From) {
+		return unknown("No write was acknowledged before the fault: that none was during it shows nothing.")
 	}
 	var broken []*history.Op
 	for _, window := range windows {
@@ -71,4 +75,14 @@ func through(run *history.Run, fault history.Window) (early []*history.Op, tried
 		resumed = resumed || op.Outcome == history.OK && op.Return > fault.To
 	}
 	return early, tried, resumed
+}
+
+// wrote says whether any write was acknowledged before a moment.
+func wrote(run *history.Run, before time.Duration) bool {
+	for i := range run.Ops {
+		if op := &run.Ops[i]; op.Writes() && op.Outcome == history.OK && op.Return < before {
+			return true
+		}
+	}
+	return false
 }

@@ -22,6 +22,8 @@ func wayBack(run *history.Run) history.Verdict {
 		return pass("The old primary was rewound.")
 	case len(rewinds) > 0:
 		return pass("pg_rewind found nothing to rewind.")
+	case len(run.Named(history.SpanFailover)) > 0 && len(run.Named(history.SpanRejoin)) == 0:
+		return unknown("The old primary never came back.")
 	}
 	return pass("Nothing had to be rewound.")
 }

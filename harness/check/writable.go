@@ -112,3 +112,18 @@ func unseen(run *history.Run, samples []history.Sample) (node string, since time
 	}
 	return "", 0, false
 }
+
+// mute is a node that never answered a probe; "" if each did at least once. Of such a node nothing is known: perhaps only
+// the probes did not reach it.
+func mute(run *history.Run) string {
+	answered := make(map[string]bool)
+	for _, sample := range run.Samples {
+		answered[sample.Node] = answered[sample.Node] || sample.Up
+	}
+	for _, info := range run.Nodes {
+		if !answered[info.Name] {
+			return info.Name
+		}
+	}
+	return ""
+}

@@ -46,7 +46,14 @@ func wrongRoles() []wrong {
 				}
 			}
 			run.Samples = kept
-		}, "", "one-writable", "pg1 was not probed"},
+		}, "", "one-writable", "pg1 never answered a probe"},
+		{"no probe of a node was ever answered", handmade.KillSync, func(run *history.Run) {
+			for i := range run.Samples {
+				if s := &run.Samples[i]; s.Node == "pg1" {
+					*s = history.Sample{Node: s.Node, At: s.At, Took: s.Took, Err: "password authentication failed"}
+				}
+			}
+		}, "", "one-writable", "pg1 never answered"},
 		{"the probes have a hole", handmade.KillSync, func(run *history.Run) {
 			kept := run.Samples[:0]
 			for _, s := range run.Samples {

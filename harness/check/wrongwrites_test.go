@@ -75,6 +75,14 @@ func wrongWrites() []wrong {
 			op := ack(run, 300)
 			op.Scheduled, op.Call = ms(4035), ms(4035)
 		}, "", "silence", "Nobody tried"},
+		{"nothing was written before the cut", handmade.CutSync, func(run *history.Run) {
+			for i := range run.Ops {
+				if op := &run.Ops[i]; op.Return < ms(3000) {
+					op.Outcome, op.SQLState = history.Failed, "57P03"
+					drop(run, op.Token)
+				}
+			}
+		}, "", "silence operations", "before the fault"},
 		{"writes never resume", handmade.CutSync, func(run *history.Run) {
 			for i := range run.Ops {
 				if op := &run.Ops[i]; op.Return > ms(4000) {

@@ -7,7 +7,7 @@ func KillAsync() *history.Run {
 	b := begin("kill-primary", "async")
 	b.run.Budget.Lost = 10
 	b.writes("pg1", ms(0), ms(2970))
-	b.failover(true, func() { b.lost("pg1", 1, ms(2970), ms(3000)) })
+	b.failover(func() { b.lost("pg1", 1, ms(2970), ms(3000)) })
 	b.rewound()
 	b.failback()
 	return b.end()
@@ -17,7 +17,7 @@ func KillAsync() *history.Run {
 func KillSync() *history.Run {
 	b := begin("kill-primary", "sync")
 	b.writes("pg1", ms(0), ms(3000))
-	b.failover(true, func() {})
+	b.failover(func() {})
 	b.rewound()
 	b.failback()
 	return b.end()
@@ -28,7 +28,7 @@ func Rebuilt() *history.Run {
 	b := begin("rewind-refused", "async")
 	b.run.Expect.Rebuild = true
 	b.writes("pg1", ms(0), ms(3000))
-	b.failover(true, func() {})
+	b.failover(func() {})
 	b.span(history.SpanRejoin, "pg1", ms(4000), ms(5500), "how", "rebuild")
 	b.span(history.SpanRewind, "pg1", ms(4100), ms(4300), "how", "rebuild", "reason", "could not find previous WAL record at 0/30001B8")
 	b.span(history.SpanRebuild, "pg1", ms(4400), ms(5100), "reason", "could not find previous WAL record at 0/30001B8", "bytes", "40000000")
@@ -44,7 +44,7 @@ func CutThenKill() *history.Run {
 	b.run.Expect.Exact = true
 	b.writes("pg1", ms(0), ms(2500))
 	b.fault("cut(pg1 <-> pg2)", "", ms(2499), ms(3120))
-	b.failover(true, func() {
+	b.failover(func() {
 		first := len(b.run.Ops)
 		b.lost("pg1", 1, ms(2500), ms(3000))
 		for _, op := range b.run.Ops[first:] {
@@ -111,7 +111,7 @@ func CutSync() *history.Run {
 }
 
 // failover: the primary is killed at 3 s and the standby promoted; doomed writes are acknowledged just before.
-func (b *builder) failover(fence bool, doomed func()) {
+func (b *builder) failover(doomed func()) {
 	b.probes("pg1", ms(-500), ms(3000), primary(1))
 	b.probes("pg1", ms(3000), ms(5200), gone())
 	b.probes("pg2", ms(-500), ms(3150), standby(1))
@@ -119,9 +119,7 @@ func (b *builder) failover(fence bool, doomed func()) {
 	b.fault("kill(pg1, postmaster)", "pg1", ms(3000), ms(3120))
 	b.span(history.SpanFailover, "pg2", ms(3010), ms(3180))
 	b.span(history.SpanDetect, "pg1", ms(3000), ms(3030))
-	if fence {
-		b.span(history.SpanFence, "pg1", ms(3030), ms(3040))
-	}
+	b.span(history.SpanFence, "pg1", ms(3030), ms(3040))
 	b.promote("pg2", ms(3050), ms(3150))
 	doomed()
 	b.unanswered(ms(3005), ms(3012), 0)

@@ -44,6 +44,9 @@ func (run *Run) Outage() *Window {
 		return nil
 	}
 	gaps := run.gaps()
+	if len(gaps) == 0 {
+		return nil
+	}
 	least := pause(gaps, episode.From)
 	var found *Window
 	for i := range gaps {

@@ -38,8 +38,8 @@ func recheck(out io.Writer, dir string) (history.Status, error) {
 		return history.Undecided, err
 	}
 	again := judge.Of(run)
-	for _, v := range again.Verdicts {
-		fmt.Fprintf(out, "%-8s %-14s %s\n", v.Status, v.Checker, v.Sentence)
+	if err := list(out, again.Verdicts); err != nil {
+		return history.Undecided, err
 	}
 	recorded, err := os.ReadFile(filepath.Join(dir, history.VerdictsFile))
 	switch {
@@ -56,8 +56,17 @@ func recheck(out io.Writer, dir string) (history.Status, error) {
 		return history.Undecided, fmt.Errorf("%s, line %d: the verdicts are not those recorded (another version of the checkers?)",
 			filepath.Join(dir, history.VerdictsFile), line)
 	}
-	fmt.Fprintf(out, "the same verdicts as recorded, byte for byte (%d bytes)\n", len(made))
-	return again.Overall(), nil
+	_, err = fmt.Fprintf(out, "the same verdicts as recorded, byte for byte (%d bytes)\n", len(made))
+	return again.Overall(), err
+}
+
+func list(out io.Writer, verdicts []history.Verdict) error {
+	for _, v := range verdicts {
+		if _, err := fmt.Fprintf(out, "%-8s %-14s %s\n", v.Status, v.Checker, v.Sentence); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // firstDifference is the first line in which two texts differ, from 1.
