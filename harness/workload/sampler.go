@@ -85,7 +85,7 @@ func (s Sampler) probe(node string, config *pgx.ConnConfig, to samples) *probe {
 	if p.timeout == 0 {
 		p.timeout = probeTimeout
 	}
-	p.config.ConnectTimeout = p.timeout
+	bound(p.config, max(p.timeout, connectTimeout))
 	return p
 }
 

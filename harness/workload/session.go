@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,7 +16,9 @@ import (
 )
 
 const (
-	connectTimeout = time.Second           // a host that does not answer in this time is given up and the next one tried
+	dialTimeout    = time.Second           // a host that takes no connection in this time is given up and the next one tried
+	connectTimeout = 3 * time.Second       // and one that takes it but does not let the client in: longer, or a slow machine never gets out of new attempts
+	readyTimeout   = 5 * time.Second       // of all attempts of one operation
 	closeTimeout   = 50 * time.Millisecond // for the goodbye to a server that may be gone
 	shortestRetry  = 10 * time.Millisecond // between two attempts to connect: the first acknowledgement after a failover waits for it
 	longestRetry   = 50 * time.Millisecond
@@ -49,9 +52,15 @@ func connConfig(c *cluster.Cluster, node string) (*pgx.ConnConfig, error) {
 	return pgx.ParseConfig(dsn)
 }
 
+// bound gives an attempt to connect its two limits: dialTimeout to be taken, and whole to be let in.
+func bound(config *pgx.ConnConfig, whole time.Duration) {
+	config.ConnectTimeout = whole
+	config.DialFunc = (&net.Dialer{Timeout: dialTimeout}).DialContext
+}
+
 func newSession(config *pgx.ConnConfig, timeout time.Duration, seed uint64, client int) *session {
 	s := &session{client: client, config: config.Copy(), timeout: timeout, random: rand.New(rand.NewPCG(seed, uint64(client)))}
-	s.config.ConnectTimeout = connectTimeout
+	bound(s.config, connectTimeout)
 	s.config.OnNotice = func(_ *pgconn.PgConn, notice *pgconn.Notice) {
 		s.notice = notice.Code
 		s.local = s.local || waitCancelled(notice)
@@ -71,7 +80,7 @@ func (s *session) ready(ctx context.Context) error {
 		return nil
 	}
 	s.drop(ctx)
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := context.WithTimeout(ctx, max(s.timeout, readyTimeout))
 	defer cancel()
 	var last error
 	for {
