@@ -101,7 +101,7 @@ func TestSameSeedSameHistory(t *testing.T) {
 }
 
 func short(r *txn.Report) string {
-	text := fmt.Sprintf("%d transactions, %d committed, %d resolved, %d edges:", r.Txns, r.Committed, r.Resolved, r.Edges)
+	text := fmt.Sprintf("%d transactions, %d committed, %d resolved, %d edges, largest component %d:", r.Txns, r.Committed, r.Resolved, r.Edges, r.Largest)
 	for _, g := range r.Groups {
 		text += fmt.Sprintf(" %s %d/%d", g.Anomaly, g.Errors, g.Total)
 		if g.Errors > 0 && len(g.Examples) > 0 {

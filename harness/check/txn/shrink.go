@@ -6,9 +6,13 @@ const wholeShrink = 256
 // shrink leaves out transactions of a cycle where one edge says the same as several: the order of one key, of a session and of
 // time is transitive. The number of rw edges and what is between them stay, and so does the cycle's name.
 func (c *cycles) shrink(cycle []hop, f form, shape class) []hop {
+	cycle = c.shrinkNeighbours(cycle, f, shape)
+	if len(cycle) > wholeShrink {
+		return cycle
+	}
 	for changed := true; changed && len(cycle) > 2; {
 		changed = false
-		for span := c.widest(cycle); span >= 2 && !changed; span-- {
+		for span := len(cycle) - 1; span >= 2 && !changed; span-- {
 			for at := 0; at < len(cycle) && !changed; at++ {
 				cycle, changed = c.skip(cycle, at, span, f, shape)
 			}
@@ -17,34 +21,56 @@ func (c *cycles) shrink(cycle []hop, f form, shape class) []hop {
 	return cycle
 }
 
-func (c *cycles) widest(cycle []hop) int {
-	if len(cycle) > wholeShrink {
-		return 2
+// shrinkNeighbours joins edges with the one before them in one pass, because a cycle may be as long as the history.
+func (c *cycles) shrinkNeighbours(cycle []hop, f form, shape class) []hop {
+	out := make([]hop, 0, len(cycle))
+	for i, h := range cycle {
+		left := len(out) + len(cycle) - i // edges of the cycle if h is not joined
+		for len(out) > 0 && left > 2 {
+			last := out[len(out)-1]
+			k, ok := c.join([]hop{last, h}, f, shape)
+			if !ok || shape == classG0 && k != ww {
+				break
+			}
+			h = hop{last.from, h.to, k}
+			out = out[:len(out)-1]
+			left--
+		}
+		out = append(out, h)
 	}
-	return len(cycle) - 1
+	return out
+}
+
+// join is the kind of the one edge that says the same as a row of them, if there is one.
+func (c *cycles) join(row []hop, f form, shape class) (kind, bool) {
+	antis := 0
+	for _, h := range row {
+		if h.kind == rw {
+			antis++
+		}
+	}
+	from, to := row[0].from, row[len(row)-1].to
+	if from == to || antis > 1 || antis == 1 && shape == classNonadjacent {
+		return 0, false
+	}
+	return c.relation(from, to, f, antis == 1)
 }
 
 // skip replaces span edges from position at on by one, if there is one that says it.
 func (c *cycles) skip(cycle []hop, at, span int, f form, shape class) ([]hop, bool) {
 	n := len(cycle)
-	antis := 0
+	row := make([]hop, 0, span)
 	for i := range span {
-		if cycle[(at+i)%n].kind == rw {
-			antis++
-		}
+		row = append(row, cycle[(at+i)%n])
 	}
-	from, to := cycle[at].from, cycle[(at+span-1)%n].to
-	if from == to || antis > 1 || antis == 1 && shape == classNonadjacent {
-		return cycle, false
-	}
-	k, ok := c.relation(from, to, f, antis == 1)
+	k, ok := c.join(row, f, shape)
 	if !ok {
 		return cycle, false
 	}
 	if shape == classG0 && k != ww && c.dirtyOnly(cycle, at, span) {
 		return cycle, false
 	}
-	out := []hop{{from, to, k}}
+	out := []hop{{row[0].from, row[span-1].to, k}}
 	for i := span; i < n; i++ {
 		out = append(out, cycle[(at+i)%n])
 	}
