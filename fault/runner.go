@@ -17,9 +17,9 @@ const (
 	// DefaultLease is how long a network fault outlives a dead tester.
 	DefaultLease = 10 * time.Second
 	// DefaultRevertWithin bounds the revert of one fault and its verification.
-	DefaultRevertWithin = 30 * time.Second
+	DefaultRevertWithin = time.Minute
 	// DefaultVerifyWithin bounds one verification that a fault bites.
-	DefaultVerifyWithin = 10 * time.Second
+	DefaultVerifyWithin = 20 * time.Second
 )
 
 // Runner injects faults into one cluster and takes them back. Its methods may be called from many goroutines.

@@ -12,6 +12,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/format"
 
 	"github.com/pgcrucible/pgcrucible/harness/cluster"
 	"github.com/pgcrucible/pgcrucible/harness/history"
@@ -40,6 +41,14 @@ var (
 
 func TestSelftest(t *testing.T) {
 	RegisterFailHandler(Fail)
+	// Gomega prints an error with all its fields; a failed connection's has the password among them.
+	format.RegisterCustomFormatter(func(value any) (string, bool) {
+		err, isError := value.(error)
+		if !isError {
+			return "", false
+		}
+		return err.Error(), true
+	})
 	RunSpecs(t, "Selftest")
 }
 
