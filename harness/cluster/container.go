@@ -64,3 +64,12 @@ func (n *Node) UnpauseContainer(ctx context.Context) error {
 	}
 	return nil
 }
+
+// containerDead asks the engine whether PostgreSQL's container does not run.
+func (n *Node) containerDead(ctx context.Context) (bool, error) {
+	found, err := n.cluster.docker.ContainerInspect(ctx, n.pod.postgres, client.ContainerInspectOptions{})
+	if err != nil {
+		return false, fmt.Errorf("look at the container of %s: %w", n.name, err)
+	}
+	return !found.Container.State.Running, nil
+}

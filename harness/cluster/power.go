@@ -134,11 +134,12 @@ func (n *Node) awaitGone(ctx context.Context) error {
 	return nil
 }
 
-// Running says whether there is a live postmaster (one that is only stopped by SIGSTOP is live).
+// Running says whether there is a live postmaster (one that is only stopped by SIGSTOP is live). In a dead container there is none.
 func (n *Node) Running(ctx context.Context) (bool, error) {
 	found, err := n.processes(ctx)
 	if err != nil {
-		return false, err
+		dead, asked := n.containerDead(ctx)
+		return false, errFirst(asked, errIf(err, !dead))
 	}
 	for _, p := range found {
 		if p.kind() == Postmaster {

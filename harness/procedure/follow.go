@@ -16,12 +16,16 @@ const followEvery = 5 * time.Millisecond
 // timeline as both sides see it, and showing a row that was written on the primary after the promotion. Then commits wait
 // for it again, if the run's commit level wants that, and slots that it kept as a primary are dropped.
 func (m Manual) follow(ctx context.Context, c *cluster.Cluster, standby, primary *cluster.Node) error {
-	if unfit, err := sentinel(ctx, standby); err != nil || unfit != "" {
-		return fmt.Errorf("%s must not be started: %s (%w)", standby, unfit, err)
+	unfit, err := sentinel(ctx, standby)
+	if err == nil && unfit != "" {
+		err = fmt.Errorf("%s must not be started: %s", standby, unfit)
 	}
-	number, err := mark(ctx, primary, "rejoin of "+standby.Name())
 	if err != nil {
-		return fmt.Errorf("marker row on %s: %w", primary, err)
+		return err
+	}
+	token, err := c.Mark(ctx, primary)
+	if err != nil {
+		return err
 	}
 	steps := []struct {
 		span string
@@ -29,11 +33,7 @@ func (m Manual) follow(ctx context.Context, c *cluster.Cluster, standby, primary
 	}{
 		{history.SpanStart, standby.Start},
 		{history.SpanStream, func(ctx context.Context) error { return streams(ctx, standby, primary) }},
-		{history.SpanCatchUp, func(ctx context.Context) error {
-			return until(ctx, "the marker row on "+standby.Name(), followEvery, func(ctx context.Context) (string, error) {
-				return marked(ctx, standby, number)
-			})
-		}},
+		{history.SpanCatchUp, func(ctx context.Context) error { return standby.AwaitMark(ctx, token) }},
 	}
 	for _, step := range steps {
 		err := c.Recorder().Do(step.span, standby.Name(), func(*history.Span) error { return within(ctx, m.step(), step.do) })
@@ -86,7 +86,7 @@ func waitAgain(ctx context.Context, standby, primary *cluster.Node) error {
 	if err := primary.Identity(ctx, cluster.Primary, nil, true); err != nil {
 		return fmt.Errorf("synchronous_standby_names on %s: %w", primary, err)
 	}
-	if err := reload(ctx, primary); err != nil {
+	if err := primary.Reload(ctx); err != nil {
 		return fmt.Errorf("reload %s: %w", primary, err)
 	}
 	return until(ctx, standby.Name()+" to be a synchronous standby", followEvery, func(ctx context.Context) (string, error) {

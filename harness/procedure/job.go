@@ -27,10 +27,8 @@ type state struct {
 
 const jobEvery = 10 * time.Millisecond
 
-// The program's password comes as an argument of the script, which travels on the standard input of a shell that is kept
-// open, and goes on in the environment: neither is in a command line that others can see.
 const startScript = `
-job="$1"; if [ -n "$2" ]; then PGPASSWORD="$2"; export PGPASSWORD; fi; shift 2
+job="$1"; shift
 rm -rf "$job" && mkdir -m 700 "$job" || exit 1
 (
 	"$@" >"$job/output" 2>&1 </dev/null &
@@ -56,9 +54,9 @@ cat "$job/output" 2>/dev/null || :
 `
 
 // start begins a program in a node; its files are kept under name beside the data folder.
-func start(ctx context.Context, n *cluster.Node, name, password string, argv ...string) (*job, error) {
+func start(ctx context.Context, n *cluster.Node, name string, argv ...string) (*job, error) {
 	j := &job{node: n, dir: beside(n, name)}
-	if _, err := n.Shell(ctx, startScript, append([]string{j.dir, password}, argv...)...); err != nil {
+	if _, err := n.Shell(ctx, startScript, append([]string{j.dir}, argv...)...); err != nil {
 		return nil, fmt.Errorf("start %s on %s: %w", argv[0], n, err)
 	}
 	return j, nil

@@ -7,18 +7,10 @@ import (
 	"github.com/pgcrucible/pgcrucible/harness/cluster"
 )
 
-// mark writes a row on a primary, which also shows that its commits return, and returns the row's number.
-func mark(ctx context.Context, primary *cluster.Node, what string) (number int64, err error) {
-	err = primary.Query(ctx, `insert into crucible.marker (token) values ($1 || ' ' || gen_random_uuid()) returning id`, []any{what}, &number)
-	return number, err
-}
-
-// marked looks whether a node shows a row, and says what is in the way if not.
-func marked(ctx context.Context, n *cluster.Node, number int64) (inTheWay string, err error) {
-	var there bool
-	err = n.Query(ctx, `select exists (select from crucible.marker where id = $1)`, []any{number}, &there)
-	if err == nil && !there {
-		return fmt.Sprintf("marker row %d is not there", number), nil
+// firstWrite commits a row as a client would, waiting for whom commits wait for: it shows that commits return.
+func firstWrite(ctx context.Context, primary *cluster.Node) error {
+	if err := primary.SQL(ctx, `insert into crucible.marker (token) values ('promoted ' || gen_random_uuid())`); err != nil {
+		return fmt.Errorf("first write on %s: %w", primary, err)
 	}
-	return "", err
+	return nil
 }

@@ -67,7 +67,7 @@ func clearSync(ctx context.Context, to *cluster.Node) error {
 	if err := to.SQL(ctx, `alter system set synchronous_standby_names = ''`); err != nil {
 		return err
 	}
-	if err := reload(ctx, to); err != nil {
+	if err := to.Reload(ctx); err != nil {
 		return err
 	}
 	return until(ctx, "synchronous_standby_names to be empty", promoteEvery, func(ctx context.Context) (string, error) {
@@ -77,15 +77,13 @@ func clearSync(ctx context.Context, to *cluster.Node) error {
 	})
 }
 
-func reload(ctx context.Context, n *cluster.Node) error { return n.SQL(ctx, `select pg_reload_conf()`) }
-
 // settle makes a freshly promoted node fit to be followed. The order matters: first a commit must return, because that is
 // what clients wait for; then the checkpoint, before which pg_rewind would find the old timeline in pg_control and say "no
 // rewind required"; then its own settings as a primary; then the slots of those that shall follow.
 func (m Manual) settle(ctx context.Context, c *cluster.Cluster, primary *cluster.Node) error {
 	return within(ctx, m.step(), func(ctx context.Context) error {
-		if _, err := mark(ctx, primary, "promoted"); err != nil {
-			return fmt.Errorf("first write on %s: %w", primary, err)
+		if err := firstWrite(ctx, primary); err != nil {
+			return err
 		}
 		if err := checkpoint(ctx, c, primary); err != nil {
 			return err
@@ -93,7 +91,7 @@ func (m Manual) settle(ctx context.Context, c *cluster.Cluster, primary *cluster
 		if err := primary.Identity(ctx, cluster.Primary, nil, false); err != nil {
 			return fmt.Errorf("settings of a primary on %s: %w", primary, err)
 		}
-		if err := reload(ctx, primary); err != nil {
+		if err := primary.Reload(ctx); err != nil {
 			return fmt.Errorf("reload %s: %w", primary, err)
 		}
 		return slotsOfPeers(ctx, c, primary)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/pgcrucible/pgcrucible/harness/cluster"
 	"github.com/pgcrucible/pgcrucible/harness/history"
-	"github.com/pgcrucible/pgcrucible/harness/pg"
 )
 
 // rebuild replaces the data folder's contents by a base backup of the primary, its WAL streamed through the node's own slot.
@@ -45,12 +44,8 @@ func (m Manual) rebuild(ctx context.Context, c *cluster.Cluster, old, primary *c
 const emptyScript = `cd "$1" && rm -rf -- ..?* .[!.]* *`
 
 func (m Manual) backup(ctx context.Context, old, primary *cluster.Node) (state, error) {
-	conninfo, password, err := pg.CutPassword(primary.Conninfo(cluster.Replica))
-	if err != nil {
-		return state{}, err
-	}
-	run, err := start(ctx, old, "backup", password, "pg_basebackup", "--pgdata="+old.DataDir(), "--dbname="+conninfo, "--no-password",
-		"--wal-method=stream", "--slot="+old.PeerSlot(), "--checkpoint=fast", "--progress")
+	run, err := start(ctx, old, "backup", "pg_basebackup", "--pgdata="+old.DataDir(), "--dbname="+primary.Conninfo(cluster.Replica),
+		"--no-password", "--wal-method=stream", "--slot="+old.PeerSlot(), "--checkpoint=fast", "--progress")
 	if err != nil {
 		return state{}, err
 	}

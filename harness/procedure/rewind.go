@@ -8,7 +8,6 @@ import (
 
 	"github.com/pgcrucible/pgcrucible/harness/cluster"
 	"github.com/pgcrucible/pgcrucible/harness/history"
-	"github.com/pgcrucible/pgcrucible/harness/pg"
 )
 
 // rewind runs pg_rewind against the primary. A refusal is no error: the answer is Rebuilt, with the reason. After a crash
@@ -43,11 +42,10 @@ func (m Manual) rewind(ctx context.Context, c *cluster.Cluster, old, primary *cl
 // startRewind has pg_rewind fetch WAL that is gone from pg_wal from the archive, where there is one: with no restore_command
 // it would refuse that option.
 func startRewind(ctx context.Context, old, primary *cluster.Node) (*job, error) {
-	conninfo, password, err := pg.CutPassword(primary.Conninfo(cluster.Rewind))
-	if err != nil {
-		return nil, err
+	argv := []string{
+		"pg_rewind", "--target-pgdata=" + old.DataDir(), "--source-server=" + primary.Conninfo(cluster.Rewind),
+		"--write-recovery-conf", "--progress",
 	}
-	argv := []string{"pg_rewind", "--target-pgdata=" + old.DataDir(), "--source-server=" + conninfo, "--write-recovery-conf", "--progress"}
 	restore, err := old.Shell(ctx, `postgres -D "$1" -C restore_command`, old.DataDir())
 	if err != nil {
 		return nil, fmt.Errorf("read restore_command: %w", err)
@@ -55,7 +53,7 @@ func startRewind(ctx context.Context, old, primary *cluster.Node) (*job, error) 
 	if strings.TrimSpace(restore) != "" {
 		argv = append(argv, "--restore-target-wal")
 	}
-	return start(ctx, old, "rewind", password, argv...)
+	return start(ctx, old, "rewind", argv...)
 }
 
 // rewound is what an ended pg_rewind comes to.
