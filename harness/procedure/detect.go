@@ -14,6 +14,7 @@ import (
 
 const (
 	probeLimit = 100 * time.Millisecond // a node that takes longer to say its role has not answered
+	probeMost  = 2 * time.Second        // what that limit grows to while no standby answers: all may be slow
 	probeEvery = 5 * time.Millisecond
 	probeSame  = 3 // rounds in a row with the same picture that make it certain
 )
@@ -34,15 +35,18 @@ type picture []view
 func (m Manual) detect(ctx context.Context, c *cluster.Cluster) (seen picture, err error) {
 	err = c.Recorder().Do(history.SpanDetect, "", func(span *history.Span) error {
 		return within(ctx, m.step(), func(ctx context.Context) error {
-			rounds := 0
+			rounds, limit := 0, probeLimit
 			err := until(ctx, "a standby that answers", probeEvery, func(ctx context.Context) (string, error) {
-				now := look(ctx, c.Nodes())
+				now := look(ctx, c.Nodes(), limit)
 				if seen.sameRoles(now) {
 					rounds++
 				} else {
 					rounds = 1
 				}
 				seen = now
+				if seen.best() == nil {
+					limit = min(2*limit, probeMost)
+				}
 				if seen.best() == nil || rounds < probeSame {
 					return seen.String(), nil
 				}
@@ -56,18 +60,18 @@ func (m Manual) detect(ctx context.Context, c *cluster.Cluster) (seen picture, e
 }
 
 // look probes all nodes at once.
-func look(ctx context.Context, nodes []*cluster.Node) picture {
+func look(ctx context.Context, nodes []*cluster.Node, limit time.Duration) picture {
 	seen := make(picture, len(nodes))
 	var wait sync.WaitGroup
 	for i, node := range nodes {
-		wait.Go(func() { seen[i] = probe(ctx, node) })
+		wait.Go(func() { seen[i] = probe(ctx, node, limit) })
 	}
 	wait.Wait()
 	return seen
 }
 
-func probe(ctx context.Context, node *cluster.Node) view {
-	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+func probe(ctx context.Context, node *cluster.Node, limit time.Duration) view {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	v := view{node: node}
 	var recovering bool

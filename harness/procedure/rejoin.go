@@ -40,7 +40,7 @@ func (m Manual) Rejoin(ctx context.Context, c *cluster.Cluster, old *cluster.Nod
 // upstream is the one primary other than old.
 func upstream(ctx context.Context, c *cluster.Cluster, old *cluster.Node) (*cluster.Node, error) {
 	var found []*cluster.Node
-	seen := look(ctx, c.Peers(old))
+	seen := look(ctx, c.Peers(old), probeMost)
 	for _, v := range seen {
 		if v.role == cluster.Primary {
 			found = append(found, v.node)
