@@ -77,7 +77,7 @@ func (c *cycles) judge(nodes []int32, f form) {
 			told = min(told, c.worst[n])
 		}
 	}
-	shape, scope := c.shape(nodes, f, told)
+	shape, scopes := c.shape(nodes, f, told)
 	if shape >= told {
 		return
 	}
@@ -86,37 +86,36 @@ func (c *cycles) judge(nodes []int32, f form) {
 			c.worst[n] = min(c.worst[n], shape)
 		}
 	}
-	c.tell(shape, f, scope)
+	c.tell(shape, f, scopes)
 }
 
-// shape is the worst class of a component, and the nodes among which such a cycle is. It does not look for classes that were
+// shape is the worst class of a component, and the sets of nodes among which such cycles are. It does not look for classes that were
 // told already.
-func (c *cycles) shape(nodes []int32, f form, told class) (class, []int32) {
+func (c *cycles) shape(nodes []int32, f form, told class) (class, [][]int32) {
 	order := orders[f]
 	if told > classG0 {
 		if found := c.walk.components(nodes, c.rule(1, 1<<ww|order)); len(found) > 0 {
-			return classG0, found[0]
+			return classG0, found
 		}
 	}
 	if told > classG1c {
 		if found := c.walk.components(nodes, c.rule(1, dataDeps|order)); len(found) > 0 {
-			return classG1c, found[0]
+			return classG1c, found
 		}
 	}
 	if told > classSingle {
 		r := c.rule(1, allData|order)
 		r.nonadjacent = true
 		if found := c.walk.components(nodes, r); len(found) > 0 {
-			return classNonadjacent, found[0] // or G-single: tell finds out
+			return classNonadjacent, found // or G-single: tell finds out
 		}
 	}
-	return classG2, nodes
+	return classG2, [][]int32{nodes}
 }
 
 // tell finds a short cycle of a class, names it and counts it.
-func (c *cycles) tell(shape class, f form, scope []int32) {
-	c.enter(2, scope)
-	cycle, name := c.cycle(shape, f, scope)
+func (c *cycles) tell(shape class, f form, scopes [][]int32) {
+	cycle, name := c.cycle(shape, f, scopes)
 	level := Strict
 	for _, h := range cycle {
 		level = min(level, c.t.level[h.from])
@@ -149,39 +148,45 @@ type named struct {
 	shape   class
 }
 
-// cycle finds the witness. A G-single is looked for before a G-nonadjacent is believed.
-func (c *cycles) cycle(shape class, f form, scope []int32) ([]hop, named) {
-	order := orders[f]
+// cycle finds the witness. A G-single is looked for everywhere before a G-nonadjacent is believed.
+func (c *cycles) cycle(shape class, f form, scopes [][]int32) ([]hop, named) {
 	c.find.budget = searchOne
 	if c.spent > searchAll {
 		c.find.budget = searchLeft
 	}
 	start := c.find.budget
 	defer func() { c.spent += start - c.find.budget }()
-	switch shape {
-	case classG0:
-		return c.shrink(c.shortest(scope, c.rule(2, 1<<ww|order)), f, shape), named{shape.name(f), shape}
-	case classG1c:
-		return c.shrink(c.shortest(scope, c.rule(2, dataDeps|order)), f, shape), named{shape.name(f), shape}
-	case classG2:
-		return c.shrink(c.shortest(scope, c.rule(2, allData|order)), f, shape), named{shape.name(f), shape}
+	if shape == classNonadjacent {
+		for _, scope := range scopes {
+			c.enter(2, scope)
+			if cycle, name := c.oneAnti(f, scope); cycle != nil {
+				return cycle, name
+			}
+		}
+		c.find.budget = max(c.find.budget, searchLeft)
 	}
+	kinds := [...]mask{classG0: 1 << ww, classG1c: dataDeps, classNonadjacent: allData, classG2: allData}[shape]
+	c.enter(2, scopes[0])
+	r := c.rule(2, kinds|orders[f])
+	r.nonadjacent = shape == classNonadjacent
+	cycle := c.shrink(c.shortest(scopes[0], r), f, shape)
+	if shape == classNonadjacent && f == plain && c.isLongFork(cycle) {
+		return cycle, named{LongFork, shape}
+	}
+	return cycle, named{shape.name(f), shape}
+}
+
+// oneAnti finds a lost update or another G-single in a scope, or nil.
+func (c *cycles) oneAnti(f form, scope []int32) ([]hop, named) {
 	if f == plain {
 		if cycle := c.lostUpdate(scope); cycle != nil {
 			return cycle, named{LostUpdate, classSingle}
 		}
 	}
-	if cycle := c.single(scope, c.rule(2, dataDeps|order)); cycle != nil {
+	if cycle := c.single(scope, c.rule(2, dataDeps|orders[f])); cycle != nil {
 		return c.shrink(cycle, f, classSingle), named{classSingle.name(f), classSingle}
 	}
-	c.find.budget = max(c.find.budget, searchLeft)
-	r := c.rule(2, allData|order)
-	r.nonadjacent = true
-	cycle := c.shrink(c.shortest(scope, r), f, shape)
-	if f == plain && c.isLongFork(cycle) {
-		return cycle, named{LongFork, shape}
-	}
-	return cycle, named{shape.name(f), shape}
+	return nil, named{}
 }
 
 // shortest looks for the shortest cycle from every node in turn until the budget is used up. The first search has no limit, so
