@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/moby/moby/client"
 )
@@ -25,8 +23,6 @@ const (
 	// buildSpace is what a build needs in the folder for temporary files.
 	buildSpace = 3 << 29
 	aptFolder  = "/etc/apt"
-	// tidyWithin is how long mmdebstrap may take to remove what it has unpacked.
-	tidyWithin = 30 * time.Second
 )
 
 // suitesOf says in which suites of Debian a version of PostgreSQL is, to be tried in this order.
@@ -173,11 +169,12 @@ func changes(version, suite string, from mirror) []string {
 
 // pack runs mmdebstrap and writes the image's files to out as a tar.
 func (b builder) pack(ctx context.Context, suite string, from mirror, out io.Writer) error {
+	// The kernel ties the death signal to the thread that starts the child, so that thread must live as long.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	command := exec.CommandContext(ctx, "mmdebstrap", mmdebstrapArguments(ctx, b.version, suite, from)...)
 	command.Stdout = out
-	// Asked to end, mmdebstrap removes its temporary folder.
-	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
-	command.WaitDelay = tidyWithin
+	contain(command)
 	progress, err := command.StderrPipe()
 	if err != nil {
 		return fmt.Errorf("run mmdebstrap: %w", err)

@@ -1,6 +1,33 @@
 package image
 
-import "context"
+import (
+	"context"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// tidyWithin is how long mmdebstrap may take to remove what it has unpacked.
+const tidyWithin = 30 * time.Second
+
+// contain makes sure that mmdebstrap leaves nothing behind. Asked to end, by us or by the kernel because this process died, it removes its temporary
+// folder. As root it mounts /proc and /sys below that folder: in a mount namespace of its own, so that they go with it however it ends.
+func contain(command *exec.Cmd) {
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	command.WaitDelay = tidyWithin
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	if os.Getuid() == 0 && mayMount() {
+		command.SysProcAttr.Unshareflags = syscall.CLONE_NEWNS
+	}
+}
+
+// mayMount is false for root in a container without the privilege: mmdebstrap does without mounts there.
+func mayMount() bool {
+	try := exec.Command("true")
+	try.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	return try.Run() == nil
+}
 
 // leftOut are files that no run reads: documentation, translations, and the just-in-time compiler with its 120 MB of LLVM, without which
 // PostgreSQL runs the same queries interpreted. PostgreSQL's own manual pages must stay: its packages make alternatives of them.

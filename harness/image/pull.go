@@ -3,26 +3,24 @@ package image
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/moby/moby/client"
 )
 
-const (
-	// pullBegins is how long a registry may take for a first word, pullStalls for each further one. Where no registry
-	// can be reached the engine usually knows at once; where packets are swallowed it would try for minutes.
-	pullBegins = 10 * time.Second
-	pullStalls = 60 * time.Second
-)
+// patience is how long a registry may take for a first word, and for each further one. Where no registry can be reached the engine usually
+// knows at once; where packets are swallowed it would try for minutes.
+type patience struct{ begins, stalls time.Duration }
 
-var errStalled = errors.New("the registry does not answer")
+func usualPatience() patience { return patience{begins: 10 * time.Second, stalls: time.Minute} }
+
+var errStalled = errors.New("the registry does not answer in time")
 
 // pull lets the engine pull an image, as long as that moves.
-func pull(ctx context.Context, docker *client.Client, reference string, log func(string)) error {
+func pull(ctx context.Context, docker *client.Client, reference string, p patience, log func(string)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watchdog := time.AfterFunc(pullBegins, func() { cancel(fmt.Errorf("%w within %s", errStalled, pullBegins)) })
+	watchdog := time.AfterFunc(p.begins, func() { cancel(errStalled) })
 	defer watchdog.Stop()
 	answer, err := docker.ImagePull(ctx, reference, client.ImagePullOptions{})
 	if err != nil {
@@ -37,7 +35,7 @@ func pull(ctx context.Context, docker *client.Client, reference string, log func
 		if message.Error != nil {
 			return message.Error
 		}
-		watchdog.Reset(pullStalls)
+		watchdog.Reset(p.stalls)
 	}
 	return pullError(ctx, nil)
 }

@@ -16,10 +16,14 @@ type resolver struct {
 	log    func(string)
 	// Where unnamed images are looked for; tests use other places.
 	official, built string
+	patience        patience
 }
 
 func newResolver(docker *client.Client, want Want, log func(string)) resolver {
-	return resolver{docker: docker, want: want, log: log, official: "postgres:" + want.Version, built: builtRepository + ":" + want.Version}
+	return resolver{
+		docker: docker, want: want, log: log, patience: usualPatience(),
+		official: "postgres:" + want.Version, built: builtRepository + ":" + want.Version,
+	}
 }
 
 // resolve fills in the image, its source and its version.
@@ -57,7 +61,7 @@ func (r resolver) named(ctx context.Context) error {
 	if has || err != nil {
 		return err
 	}
-	if err := pull(ctx, r.docker, r.want.Image, r.log); err != nil {
+	if err := pull(ctx, r.docker, r.want.Image, r.patience, r.log); err != nil {
 		return unusable(err, "image %q does not exist: not on the engine, and pulling it says: %s", r.want.Image, oneLine(err))
 	}
 	return nil
@@ -73,7 +77,7 @@ func (r resolver) unnamed(ctx context.Context) (image, source string, err error)
 	if has, err := hasImage(ctx, r.docker, r.built); has || err != nil {
 		return r.built, "", err
 	}
-	pullErr := pull(ctx, r.docker, r.official, r.log)
+	pullErr := pull(ctx, r.docker, r.official, r.patience, r.log)
 	if pullErr == nil {
 		return r.official, "official, pulled", nil
 	}

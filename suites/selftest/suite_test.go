@@ -76,7 +76,13 @@ var _ = AfterSuite(func(ctx SpecContext) {
 // startPair builds a cluster for one spec, with a recorder whose folder is the spec's own; both go when the spec ends.
 func startPair(ctx context.Context, topology cluster.Topology) (*cluster.Cluster, *history.Recorder) {
 	GinkgoHelper()
-	recorder, err := history.Create(filepath.Join(GinkgoT().TempDir(), "run"))
+	return startPairIn(ctx, topology, filepath.Join(GinkgoT().TempDir(), "run"))
+}
+
+// startPairIn is startPair with a folder for the record, which stays.
+func startPairIn(ctx context.Context, topology cluster.Topology, dir string) (*cluster.Cluster, *history.Recorder) {
+	GinkgoHelper()
+	recorder, err := history.Create(dir)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(recorder.Close)
 	began := time.Now()

@@ -54,7 +54,7 @@ func Dial(dial func(context.Context) (net.Conn, error)) Engine {
 
 // List is everything that carries all the labels (key or key=value), containers first: the order in which it can be removed.
 func (e Engine) List(ctx context.Context, labels ...string) ([]Thing, error) {
-	filters, err := json.Marshal(map[string][]string{"label": labels})
+	filters, err := json.Marshal(map[string][]string{"label": append([]string{}, labels...)}) // no label: [], which filters nothing
 	if err != nil {
 		return nil, fmt.Errorf("list by label: %w", err)
 	}
