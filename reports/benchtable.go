@@ -49,6 +49,9 @@ func benchRows(g Group) [][]cell {
 
 // bars is a histogram in text.
 func bars(unit Unit, values []float64) string {
+	if len(values) < worthABar {
+		return ""
+	}
 	slots := histogram(values)
 	most := 0
 	for _, s := range slots {

@@ -78,7 +78,7 @@ func TestWriteTwiceIsEqual(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{ReportFile, JUnitFile, SummaryFile, BenchFile} {
+	for _, name := range []string{ReportFile, JUnitFile, SummaryFile, BenchFile, IndexFile} {
 		a, err1 := os.ReadFile(filepath.Join(one, name))
 		b, err2 := os.ReadFile(filepath.Join(two, name))
 		if err1 != nil || err2 != nil || len(a) == 0 || !bytes.Equal(a, b) {

@@ -66,13 +66,16 @@ type slot struct {
 	N        int
 }
 
+// worthABar is how many runs a histogram needs to show more than the list of them.
+const worthABar = 8
+
 // histogram puts values into slots of equal round width.
 func histogram(values []float64) []slot {
 	if len(values) < 2 {
 		return nil
 	}
 	low, high := slices.Min(values), slices.Max(values)
-	step := niceStep(max(high-low, math.Abs(high)*1e-3, 1e-9) / 10)
+	step := niceStep(max((high-low)/10, math.Abs(high)/100, 1e-9))
 	start := math.Floor(low/step) * step
 	var slots []slot
 	for i := 0; start+float64(i)*step <= high+step*1e-6 && i < 25; i++ {

@@ -28,7 +28,7 @@ func newHead(title string) head {
 	sum := sha256.Sum256(script)
 	return head{
 		Title: title, Style: template.CSS(asset("web/page.css")), Script: template.JS(script), //nolint:gosec // both are part of this program
-		Policy: fmt.Sprintf("default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'unsafe-inline'; script-src 'sha256-%s'", base64.StdEncoding.EncodeToString(sum[:])),
+		Policy: fmt.Sprintf("default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; style-src 'unsafe-inline'; script-src 'sha256-%s'", base64.StdEncoding.EncodeToString(sum[:])),
 	}
 }
 

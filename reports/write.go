@@ -38,11 +38,13 @@ func Write(outDir string, results []Result, options Options) error {
 	}
 	junit, err1 := JUnit(report)
 	bench, err2 := Bench(report)
-	return errors.Join(err1, err2, errors.Join(failed...),
+	index, err3 := indexHTML(report, options.Earlier)
+	return errors.Join(err1, err2, err3, errors.Join(failed...),
 		history.WriteJSON(filepath.Join(outDir, ReportFile), report),
 		put(outDir, JUnitFile, junit),
 		put(outDir, SummaryFile, []byte(Summary(report))),
 		put(outDir, BenchFile, bench),
+		put(outDir, IndexFile, index),
 	)
 }
 

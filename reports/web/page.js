@@ -18,16 +18,16 @@
     said.setAttribute("aria-live", "polite");
     let zoom = 1, at = data.from;
 
-    // The label of a bar goes where there is room: after it, before it, or inside.
+    // The label of a bar goes where there is room: after it, or before it.
     function place() {
-      for (const block of canvas.querySelectorAll(".bar, .lost .block, .bracket .block, .pin")) {
-        block.classList.remove("left");
-        const words = block.classList.contains("pin") ? block : block.querySelector("span");
-        if (words.getBoundingClientRect().right > canvas.getBoundingClientRect().right) block.classList.add("left");
-      }
+      const blocks = [...canvas.querySelectorAll(".bar, .lost .block, .bracket .block, .pin")];
+      for (const block of blocks) block.classList.remove("left"); // all writes before all reads: one layout, not one a label
+      const edge = canvas.getBoundingClientRect().right;
+      const over = blocks.filter((b) => (b.classList.contains("pin") ? b : b.querySelector("span")).getBoundingClientRect().right > edge);
+      for (const block of over) block.classList.add("left");
     }
     function say() {
-      const n = Math.min(data.values.length - 1, Math.max(0, Math.floor((at - data.from) / data.bin)));
+      const n = Math.min(data.values.length - 1, Math.max(0, Math.floor((at - data.from) / data.bin + 1e-6)));
       const [ok, failed, unknown, p50, p99, lag] = data.values[n];
       const waits = p50 ? `, median ${span(p50)}, 99 % within ${span(p99)}` : "";
       said.textContent = `${text(data.from + n * data.bin, 3)} s: ${text(ok / data.bin, 0)} acknowledged/s, ${failed} failed, ${unknown} unknown${waits}, lag ${bytes(lag)}`;
@@ -83,9 +83,12 @@
     filters.hidden = false;
     const apply = () => {
       let shown = 0;
-      for (const row of table.querySelectorAll("tr[data-scenario]")) {
-        row.hidden = ![...filters.querySelectorAll("select")].every((s) => s.value === "" || row.dataset[s.name] === s.value);
-        if (!row.hidden) shown++;
+      const chosen = [...filters.querySelectorAll("select")].filter((s) => s.value !== "");
+      const fits = (e) => chosen.every((s) => !(s.name in e.dataset) || e.dataset[s.name] === s.value);
+      for (const e of document.querySelectorAll("tr[data-scenario], th[data-version], td[data-version]")) {
+        e.hidden = !fits(e) && e.dataset.status === undefined || e.matches("#runs tr") && !fits(e);
+        e.classList.toggle("out", !fits(e));
+        if (e.matches("#runs tr") && !e.hidden) shown++;
       }
       filters.querySelector("output").textContent = shown + " rows shown";
     };
