@@ -16,7 +16,7 @@ import (
 )
 
 // createWithin bounds the making of one container or network.
-const createWithin = time.Minute
+const createWithin = 3 * time.Minute
 
 // prepareTestcontainers sets what testcontainers reads from the environment once a process, unless the user has set it:
 // no Ryuk, because its image cannot be pulled everywhere and the session's own reaper does its work; and loopback as the

@@ -77,10 +77,11 @@ umask 077
 while [ $# -ge 2 ]; do
 	printf %s "$2" >"$1"
 	shift 2
-done`
+done
+`
 
 // configure makes the template's data folder this node's own, in the role that it starts with.
-func (n *Node) configure(ctx context.Context, role Role, upstream *Node) error {
+func (n *Node) configure(ctx context.Context, role Role, upstream *Node, own system) error {
 	identity, err := n.identity(role, upstream, n.cluster.config.Topology.Synchronous())
 	if err != nil {
 		return err
@@ -94,7 +95,7 @@ func (n *Node) configure(ctx context.Context, role Role, upstream *Node) error {
 	if role == Standby {
 		files = append(files, dataDir+"/standby.signal", "")
 	}
-	if _, err := n.Shell(ctx, setup, files...); err != nil {
+	if _, err := n.Shell(ctx, setup+own.script(), files...); err != nil {
 		return fmt.Errorf("configure: %w", err)
 	}
 	n.want(identity)
@@ -103,14 +104,11 @@ func (n *Node) configure(ctx context.Context, role Role, upstream *Node) error {
 
 // startPrimary starts the first primary; its roles get their passwords and the standbys their slots before anybody connects.
 func (c *Cluster) startPrimary(ctx context.Context, n *Node) error {
-	if err := n.configure(ctx, Primary, nil); err != nil {
-		return err
-	}
 	if err := n.launch(ctx); err != nil {
 		return err
 	}
 	// Nobody waits for a standby that is not there yet.
-	script := []string{"SET synchronous_commit = local"}
+	script := []string{"BEGIN", "SET LOCAL synchronous_commit = local"}
 	for user, password := range c.passwords {
 		verifier, err := pg.ScramVerifier(password)
 		if err != nil {
@@ -121,6 +119,7 @@ func (c *Cluster) startPrimary(ctx context.Context, n *Node) error {
 	for _, peer := range c.Peers(n) {
 		script = append(script, fmt.Sprintf("SELECT pg_create_physical_replication_slot(%s, true)", pg.QuoteLiteral(peer.PeerSlot())))
 	}
+	script = append(script, "COMMIT")
 	_, err := n.Shell(ctx, `printf '%s' "$1" | psql -qAtX -v ON_ERROR_STOP=1 >/dev/null`, strings.Join(script, ";\n")+";\n")
 	return err
 }

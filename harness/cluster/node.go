@@ -63,6 +63,9 @@ func (n *Node) Sandbox() string { return n.pod.sandbox }
 // PeerSlot is the name of the physical replication slot that upstream nodes keep for this node.
 func (n *Node) PeerSlot() string { return n.name }
 
+// Published is where PostgreSQL is on loopback, host:port, for people and for programs on this machine.
+func (n *Node) Published() string { return n.publishedPostgres }
+
 // Agent is where the sandbox's agent listens (address:port reachable from the tester) and the token it wants.
 func (n *Node) Agent() (address, token string) {
 	if n.cluster.direct {

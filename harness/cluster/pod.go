@@ -42,18 +42,24 @@ type pod struct{ sandbox, postgres string }
 
 func (c *Cluster) sandboxRequest(n *Node) testcontainers.ContainerRequest {
 	networkName, address := c.networkName(), netip.MustParseAddr(n.address)
+	var exposed []string
+	bindings := network.PortMap{}
+	for _, number := range c.published() {
+		port := tcp(number)
+		exposed = append(exposed, port.String())
+		bindings[port] = []network.PortBinding{{HostIP: netip.AddrFrom4([4]byte{127, 0, 0, 1})}}
+	}
 	return testcontainers.ContainerRequest{
 		Name:         n.pod.sandbox,
 		Image:        c.config.Sandbox,
 		Entrypoint:   []string{"/agent"},
 		Env:          map[string]string{tokenVariable: n.token},
 		Labels:       maps.Clone(c.labels),
-		ExposedPorts: []string{tcp(postgresPort).String(), tcp(agentPort).String()},
+		ExposedPorts: exposed,
 		HostConfigModifier: func(host *container.HostConfig) {
 			host.NetworkMode = container.NetworkMode(networkName)
 			host.CapAdd = []string{"NET_ADMIN"}
-			loopback := []network.PortBinding{{HostIP: netip.AddrFrom4([4]byte{127, 0, 0, 1})}}
-			host.PortBindings = network.PortMap{tcp(postgresPort): loopback, tcp(agentPort): loopback}
+			host.PortBindings = bindings
 		},
 		EndpointSettingsModifier: func(endpoints map[string]*network.EndpointSettings) {
 			endpoints[networkName] = &network.EndpointSettings{
@@ -97,21 +103,32 @@ func environment() map[string]string {
 	}
 }
 
-// published finds the loopback ports of a sandbox.
-func published(ctx context.Context, docker *client.Client, sandbox string) (postgres, agent string, err error) {
-	found, err := docker.ContainerInspect(ctx, sandbox, client.ContainerInspectOptions{})
+// published are the ports that a sandbox shows on loopback: PostgreSQL's always, for people; the agent's only where the tester
+// needs it, because each costs a proxy and a handful of iptables calls.
+func (c *Cluster) published() []uint16 {
+	if c.direct {
+		return []uint16{postgresPort}
+	}
+	return []uint16{postgresPort, agentPort}
+}
+
+// findPublished asks the engine which loopback ports it gave the sandbox.
+func (n *Node) findPublished(ctx context.Context) error {
+	found, err := n.cluster.docker.ContainerInspect(ctx, n.pod.sandbox, client.ContainerInspectOptions{})
 	if err != nil {
-		return "", "", fmt.Errorf("published ports: %w", err)
+		return fmt.Errorf("published ports of %s: %w", n.name, err)
 	}
-	at := func(number uint16) string {
-		for _, binding := range found.Container.NetworkSettings.Ports[tcp(number)] {
-			return net.JoinHostPort(binding.HostIP.String(), binding.HostPort)
+	for _, number := range n.cluster.published() {
+		bindings := found.Container.NetworkSettings.Ports[tcp(number)]
+		if len(bindings) == 0 {
+			return fmt.Errorf("published ports of %s: none for %d", n.name, number)
 		}
-		return ""
+		address := net.JoinHostPort(bindings[0].HostIP.String(), bindings[0].HostPort)
+		if number == postgresPort {
+			n.publishedPostgres = address
+		} else {
+			n.publishedAgent = address
+		}
 	}
-	postgres, agent = at(postgresPort), at(agentPort)
-	if postgres == "" || agent == "" {
-		return "", "", fmt.Errorf("published ports of %s: want %d and %d, found %v", sandbox, postgresPort, agentPort, found.Container.NetworkSettings.Ports)
-	}
-	return postgres, agent, nil
+	return nil
 }

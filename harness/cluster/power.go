@@ -40,15 +40,21 @@ func (n *Node) Start(ctx context.Context) error {
 	return nil
 }
 
+// startScript says how long the log $1 is and starts PostgreSQL without waiting for it.
+const startScript = `set -e
+if [ -e "$1" ]; then wc -c <"$1"; else echo 0; fi
+pg_ctl -D "$PGDATA" -W -l "$1" start >/dev/null`
+
 // launch starts PostgreSQL and waits for its own word that it is ready: a look at a file, where connections that come too early
 // would each leave a FATAL line in the log.
 func (n *Node) launch(ctx context.Context) error {
-	size, err := n.LogSize(ctx)
+	text, err := n.Shell(ctx, startScript, logFile)
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	if _, err := n.Exec(ctx, "pg_ctl", "-D", dataDir, "-W", "-l", logFile, "start"); err != nil {
-		return fmt.Errorf("start: %w", err)
+	var size int64
+	if _, err := fmt.Sscan(text, &size); err != nil {
+		return fmt.Errorf("start: %q: %w", text, err)
 	}
 	absent := 0
 	err = poll(ctx, func(ctx context.Context) (bool, error) {

@@ -17,11 +17,11 @@ var (
 	settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 )
 
-// Bounds of Start, each far above what was seen.
+// Bounds of Start beside its context, each far above what was seen on a machine with twenty times its load.
 const (
-	podsWithin   = 2 * time.Minute
-	streamWithin = time.Minute
-	closeWithin  = time.Minute
+	podsWithin   = 5 * time.Minute
+	streamWithin = 3 * time.Minute
+	closeWithin  = 2 * time.Minute
 )
 
 // Start builds the nodes and returns when every standby streams and has shown a marker row written on the primary.
@@ -121,8 +121,7 @@ func (c *Cluster) startSandbox(ctx context.Context, n *Node) error {
 	if err := sandbox.Start(ctx); err != nil {
 		return fmt.Errorf("container %s: %w", n.pod.sandbox, err)
 	}
-	n.publishedPostgres, n.publishedAgent, err = published(ctx, c.docker, n.pod.sandbox)
-	return err
+	return n.findPublished(ctx)
 }
 
 // startPostgres configures and starts the primary, gives its roles their passwords, and starts the standbys.
@@ -130,11 +129,19 @@ func (c *Cluster) startPostgres(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, streamWithin)
 	defer cancel()
 	primary, standbys := c.nodes[0], c.nodes[1:]
-	group, ready := errgroup.WithContext(ctx)
-	for _, n := range standbys {
-		group.Go(func() error { return n.configure(ready, Standby, primary) })
+	own, err := drawSystem(ctx, primary)
+	if err != nil {
+		return err
 	}
-	if err := errors.Join(c.startPrimary(ctx, primary), group.Wait()); err != nil {
+	group, configured := errgroup.WithContext(ctx)
+	for _, n := range standbys {
+		group.Go(func() error { return n.configure(configured, Standby, primary, own) })
+	}
+	err = primary.configure(ctx, Primary, nil, own)
+	if err == nil {
+		err = c.startPrimary(ctx, primary)
+	}
+	if err := errors.Join(err, group.Wait()); err != nil {
 		return err
 	}
 	token, err := c.Mark(ctx, primary)

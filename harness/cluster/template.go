@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -24,8 +25,10 @@ var templateScript string
 
 const (
 	templateRepository = "pgcrucible/template"
+	// templateFormat is raised when templates are made in another way, beside the script.
+	templateFormat = 2
 	// templateWithin bounds the making of a template. A container of that work which is older was left by a process that died.
-	templateWithin = 3 * time.Minute
+	templateWithin = 10 * time.Minute
 )
 
 // template is an image like PostgreSQL's with a data folder of a cleanly stopped primary in it. The engine copies that folder
@@ -36,7 +39,7 @@ type template struct {
 }
 
 func templateKey(imageID string, rows int) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%s", imageID, rows, templateScript))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%d\n%s", templateFormat, imageID, rows, templateScript))
 	return hex.EncodeToString(sum[:8])
 }
 
@@ -91,11 +94,21 @@ func (t template) make(ctx context.Context, docker *client.Client, config Config
 	if err := fill(ctx, docker, name, config.Topology.Rows); err != nil {
 		return fmt.Errorf("make template of %s: %w", config.Image, err)
 	}
-	_, err = docker.ContainerCommit(ctx, name, client.ContainerCommitOptions{Reference: t.reference, NoPause: true})
+	_, err = docker.ContainerCommit(ctx, name, client.ContainerCommitOptions{Reference: t.reference, NoPause: true, Changes: neutral(config.Labels)})
 	if err != nil {
 		return fmt.Errorf("make template: commit: %w", err)
 	}
 	return nil
+}
+
+// neutral takes what belonged to the container that made the template out of the image: containers inherit labels from their image,
+// and what the next session makes of it must not look like this one's. A label cannot be removed, only emptied.
+func neutral(labels map[string]string) []string {
+	changes := []string{"ENTRYPOINT []", `CMD ["/bin/sh"]`}
+	for _, name := range slices.Sorted(maps.Keys(marked(labels))) {
+		changes = append(changes, fmt.Sprintf("LABEL %q=\"\"", name))
+	}
+	return changes
 }
 
 // fill makes the folders and the data folder in the container.
