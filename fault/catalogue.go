@@ -139,3 +139,14 @@ func networkEntries() []Entry {
 		},
 	}
 }
+
+// Example is the fault with the first of the values that each parameter is drawn from.
+func (e Entry) Example() (Fault, error) {
+	given := map[string]string{}
+	for _, param := range e.Params {
+		if len(param.Draw) > 0 {
+			given[param.Name] = param.Draw[0]
+		}
+	}
+	return e.Build(given)
+}

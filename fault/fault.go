@@ -130,3 +130,8 @@ func (e Evidence) values() map[string]string {
 }
 
 func list(names []string) string { return strings.Join(names, ",") }
+
+// Mechanised is what a fault also implements if it has more than one mechanism and chooses what the machine has.
+type Mechanised interface {
+	Mechanism(ctx context.Context, c *cluster.Cluster) string
+}
