@@ -45,7 +45,7 @@ func All() []Checker {
 		named{"amcheck", amcheck},
 		named{"archive", archive},
 		named{"logs", logs},
-		Serializability{},
+		Serializability{}, Linearizable{}, Bank{}, Sequences{}, StandbyReads{}, TwoPhase{},
 	}
 }
 

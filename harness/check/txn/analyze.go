@@ -29,8 +29,12 @@ type Report struct {
 	Unread     int   // acknowledged appends that no read came after: nothing is known of them
 	Weakest    Level // that any transaction ran at
 	Strongest  Level
-	Groups     []Group // errors first, then the most frequent first
+	LostKeys   map[Key]bool // keys that lost a write
+	Groups     []Group      // errors first, then the most frequent first
 }
+
+// Key is one key of one workload.
+type Key struct{ Workload, Name string }
 
 // Errors counts what is forbidden.
 func (r *Report) Errors() int {
@@ -65,7 +69,7 @@ func Analyze(ops []history.Op, options Options) (*Report, error) {
 	d.judge()
 	d.tellLost(options.Losable)
 	r := t.report()
-	r.Unread = d.undated
+	r.Unread, r.LostKeys = d.undated, d.lostKeys()
 	r.judgeGraph(t, out)
 	r.gather(out)
 	return r, nil

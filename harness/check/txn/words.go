@@ -129,6 +129,16 @@ func (d *direct) tellLost(budget int) {
 	}
 }
 
+// lostKeys are the keys of the lost writes.
+func (d *direct) lostKeys() map[Key]bool {
+	keys := map[Key]bool{}
+	for _, w := range d.gone {
+		in := &d.t.writes[w]
+		keys[Key{d.t.op(in.txn).Workload, d.t.keys[in.key].name}] = true
+	}
+	return keys
+}
+
 func (d *direct) lossName(i int, w int32) Anomaly {
 	switch {
 	case d.readers[i] >= 0:
