@@ -11,7 +11,7 @@ import (
 // stand in state startup for ever.
 func rejoined(run *history.Run) history.Verdict {
 	if len(run.Nodes) < 2 || len(run.Final) < len(run.Nodes) {
-		return unknown("Only %s of %d looked at: whether the pair is whole cannot be told.", are(len(run.Final)), len(run.Nodes))
+		return unknown("Only %d of %s were looked at: whether the pair is whole cannot be told.", len(run.Final), count(len(run.Nodes), "node"))
 	}
 	primary := newest(run)
 	if primary == nil {
