@@ -15,16 +15,13 @@ import (
 
 // contents reads rows, definitions, sequences, roles, tokens and the newest marker row, of a standby once it has replayed
 // to the target. What it read before the first error stays.
-func (r *reader) contents(ctx context.Context, primary bool, target pg.LSN) error {
+func (r *reader) contents(ctx context.Context, target pg.LSN) error {
 	if !r.state.Up {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	behind := r.replayed(ctx, target)
-	if primary {
-		r.state.LSN = target // contents are compared at this position
-	}
 	names, err := column(ctx, r.conn, `select datname::text from pg_database where datallowconn and not datistemplate`)
 	if err != nil {
 		return fmt.Errorf("list databases: %w", err)
@@ -63,6 +60,9 @@ func (r *reader) database(ctx context.Context, name string) ([]string, error) {
 	var definitions []string
 	err := pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if err := hashTables(ctx, tx, prefix, r.state.Tables); err != nil {
+			return err
+		}
+		if err := tx.QueryRow(ctx, horizonQuery).Scan(&r.horizon); err != nil {
 			return err
 		}
 		if err := pairs(ctx, tx, prefix, sequencesQuery, r.state.Sequences); err != nil {

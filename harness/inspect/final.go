@@ -12,7 +12,6 @@ import (
 
 	"github.com/pgcrucible/pgcrucible/harness/cluster"
 	"github.com/pgcrucible/pgcrucible/harness/history"
-	"github.com/pgcrucible/pgcrucible/harness/pg"
 )
 
 const (
@@ -20,16 +19,19 @@ const (
 	quietTimeout = 10 * time.Second       // for the last writes to end, and for a standby to replay them
 	readTimeout  = 60 * time.Second       // to read one node
 	between      = 20 * time.Millisecond  // two looks at something that is waited for
-	again        = 500 * time.Millisecond // before contents that differ are read once more
-	readings     = 3                      // of contents that differ, before the difference is believed
+	again        = 500 * time.Millisecond // before contents that changed while they were read are read once more
+	readings     = 3                      // of such contents, at most
 )
 
 // Final reads everything that history.NodeState has from every node of the cluster, in its order.
 //
 // If there is one primary, a marker row is written there first, and contents are read at one LSN: once no client
-// writes and every standby has replayed all that was written. Contents that differ are read again, up to three times,
-// so that a straggler is not taken for a difference; a real one stays. With no primary, or with two, every node is read
-// as it is. It returns an error only if there is nothing to read; a node that cannot be read has it in its Err.
+// writes and every standby has replayed all that was written. The standbys are read before the primary, because with
+// data checksums the first read of a page after a checkpoint can send the whole page to the standbys (hint bits are set),
+// which would mend what is wrong there. Contents that differ are read again, up to three times, but only if somebody
+// wrote in between. With no primary, or with two, every node is read as it is.
+//
+// It returns an error only if there is nothing to read; a node that cannot be read has it in its Err.
 func Final(ctx context.Context, c *cluster.Cluster) ([]history.NodeState, error) {
 	if len(c.Nodes()) == 0 {
 		return nil, errors.New("read the nodes: the cluster has none")
@@ -87,17 +89,22 @@ func only(all []*reader) *reader {
 	return found
 }
 
-// readContents reads until the nodes agree, or disagree for good.
+// readContents reads until the nodes agree, or disagree although nobody wrote in between.
 func readContents(ctx context.Context, all []*reader, primary *reader) {
+	if primary == nil {
+		each(all, func(r *reader) { r.note("contents", r.contents(ctx, 0)) })
+		return
+	}
 	for reading := 1; ; reading++ {
-		var target pg.LSN
-		if primary != nil {
-			target = primary.quiet(ctx)
-		}
+		began, target := primary.quiet(ctx)
 		each(all, func(r *reader) {
-			r.errs["contents"] = r.contents(ctx, primary == r, target)
+			if r != primary {
+				r.note("contents", r.contents(ctx, target))
+			}
 		})
-		if primary == nil || reading == readings || agree(all) || !pause(ctx, again) {
+		primary.note("contents", primary.contents(ctx, target))
+		primary.state.LSN = target // this is where contents are compared
+		if reading == readings || primary.horizon == began || agree(all) || !pause(ctx, again) {
 			return
 		}
 	}

@@ -20,6 +20,8 @@ type reader struct {
 	conn  *pgx.Conn // to the database of the workloads; nil if the node does not answer
 	state history.NodeState
 	errs  map[string]error // what could not be read, by what it is; a later reading replaces an earlier one's
+	// horizon is the next transaction number in the snapshot that was read: if it has not moved, nobody wrote.
+	horizon string
 }
 
 func (r *reader) note(what string, err error) { r.errs[what] = err }
@@ -46,8 +48,12 @@ func (r *reader) close(ctx context.Context) {
 	}
 }
 
-// quiet waits until no client writes any more and returns how far the primary has written then.
-func (r *reader) quiet(ctx context.Context) pg.LSN {
+// horizonQuery asks for the next transaction number in the snapshot of the statement, or of the transaction.
+const horizonQuery = "select pg_snapshot_xmax(pg_current_snapshot())::text"
+
+// quiet waits until no client writes any more and returns the next transaction number, and then how far the primary has
+// written: what is written in between has moved the number.
+func (r *reader) quiet(ctx context.Context) (horizon string, written pg.LSN) {
 	r.note("wait for quiet", until(ctx, quietTimeout, "clients still write", func() (bool, error) {
 		var writers int
 		err := r.conn.QueryRow(ctx, `select count(*) from pg_stat_activity
@@ -55,13 +61,15 @@ func (r *reader) quiet(ctx context.Context) pg.LSN {
 		return writers == 0, err
 	}))
 	var text string
-	err := r.conn.QueryRow(ctx, "select pg_current_wal_flush_lsn()::text").Scan(&text)
-	var lsn pg.LSN
+	err := r.conn.QueryRow(ctx, horizonQuery).Scan(&horizon)
 	if err == nil {
-		lsn, err = pg.ParseLSN(text)
+		err = r.conn.QueryRow(ctx, "select pg_current_wal_flush_lsn()::text").Scan(&text)
+	}
+	if err == nil {
+		written, err = pg.ParseLSN(text)
 	}
 	r.note("read the primary's position", err)
-	return lsn
+	return horizon, written
 }
 
 // replayed waits until a standby has replayed to the target, and sets how far it is; without a target it only looks.

@@ -22,15 +22,15 @@ import (
 // is made up for as soon as the client can, oldest first, with the moment it was due in Scheduled. So an outage shows
 // as what it was to callers, and is followed by a burst. Starts still missed when the load ends are not recorded.
 //
-// An operation that finds its connection gone waits for a new one for up to Timeout and is recorded as Failed after
-// that: nothing was sent.
+// An operation that finds its connection gone waits for a new one, for up to five seconds, and is recorded as Failed
+// after that: nothing was sent.
 type Ledger struct {
 	Clients int           // connections, at least 1
 	Rate    float64       // operations a second in all, open loop: started by schedule; 0: as fast as they come
 	Seed    uint64        // of the phases of the clients' schedules and of the retries
 	Node    string        // "": multi-host, read-write; else pinned to this node (a client that stays with an old primary)
 	First   int           // number of the first client: tells the clients of two ledgers of one run apart
-	Timeout time.Duration // the client's own limit on a statement, and on being without a connection; 0: DefaultTimeout
+	Timeout time.Duration // the client's own limit on a statement; 0: DefaultTimeout
 }
 
 // DefaultTimeout limits a statement on the client's side. It is above the second that a frozen primary of the
