@@ -28,7 +28,8 @@ const (
 type session struct {
 	client     int
 	config     *pgx.ConnConfig
-	timeout    time.Duration
+	timeout    time.Duration // of a statement
+	reach      time.Duration // of all attempts to connect of one operation
 	random     *rand.Rand
 	statements map[string]string // prepared on each new connection: name to text
 
@@ -59,7 +60,7 @@ func bound(config *pgx.ConnConfig, whole time.Duration) {
 }
 
 func newSession(config *pgx.ConnConfig, timeout time.Duration, seed uint64, client int) *session {
-	s := &session{client: client, config: config.Copy(), timeout: timeout, random: rand.New(rand.NewPCG(seed, uint64(client)))}
+	s := &session{client: client, config: config.Copy(), timeout: timeout, reach: max(timeout, readyTimeout), random: rand.New(rand.NewPCG(seed, uint64(client)))}
 	bound(s.config, connectTimeout)
 	s.config.OnNotice = func(_ *pgconn.PgConn, notice *pgconn.Notice) {
 		s.notice = notice.Code
@@ -80,7 +81,7 @@ func (s *session) ready(ctx context.Context) error {
 		return nil
 	}
 	s.drop(ctx)
-	ctx, cancel := context.WithTimeout(ctx, max(s.timeout, readyTimeout))
+	ctx, cancel := context.WithTimeout(ctx, s.reach)
 	defer cancel()
 	var last error
 	for {
