@@ -38,6 +38,7 @@ type session struct {
 	notice   string // SQLSTATE of the last warning, for answers that never came
 	local    bool   // the wait for the standby was cancelled
 	failures int    // in a row
+	made     int    // connections so far
 }
 
 // connConfig is how a client connects: to one node whatever its role, or to whichever takes writes.
@@ -119,6 +120,7 @@ func (s *session) connect(ctx context.Context) error {
 		return err
 	}
 	s.conn = conn
+	s.made++
 	err = conn.QueryRow(ctx, "select current_setting('cluster_name')", pgx.QueryExecModeExec).Scan(&s.node)
 	for name, text := range s.statements {
 		if err == nil {
@@ -135,7 +137,7 @@ func (s *session) connect(ctx context.Context) error {
 // end sets what became of an operation, and parts with the connection unless it is certain to be sound.
 func (s *session) end(ctx context.Context, op *history.Op, at stage, err error) {
 	op.Outcome, op.Node = classify(at, err, s.local), s.node
-	op.SQLState = s.notice
+	op.SQLState, op.Session = s.notice, max(s.made-1, 0)
 	s.notice, s.local = "", false
 	if err == nil {
 		s.failures = 0
@@ -145,9 +147,9 @@ func (s *session) end(ctx context.Context, op *history.Op, at stage, err error) 
 	if answer := sqlState(err); answer != "" {
 		op.SQLState = answer
 	}
-	switch op.SQLState {
-	case "40001", "40P01", "23505": // the server is well and takes writes: only this operation was refused
-		s.failures = 0
+	switch {
+	case errors.Is(err, errNotDone), op.SQLState == "40001", op.SQLState == "40P01", op.SQLState == "23505":
+		s.failures = 0 // the server is well and takes writes: only this operation was refused
 	default:
 		s.failures++
 		s.drop(ctx)

@@ -1,0 +1,77 @@
+package selftest
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/pgcrucible/pgcrucible/harness/cluster"
+	"github.com/pgcrucible/pgcrucible/harness/history"
+	"github.com/pgcrucible/pgcrucible/harness/workload"
+)
+
+var _ = Describe("The transactional workloads", Label("workloads"), func() {
+	It("record what PostgreSQL does at every isolation level, and nothing that it forbids", func(ctx SpecContext) {
+		topology := cluster.Pair(cluster.RemoteApply)
+		topology.Settings = map[string]string{"max_prepared_transactions": "40"}
+		pair, _ := startPair(ctx, topology)
+		for _, level := range []string{history.ReadCommitted, history.RepeatableRead, history.Serializable} {
+			shape := workload.Shape{Clients: 2, Rate: 60, Seed: 3, Isolation: level, Timeout: 10 * time.Second}
+			mix := workload.Mix{
+				workload.Append{Shape: shape}, workload.Append{Shape: shape, Way: workload.UpdateInsert}, workload.Append{Shape: shape, Way: workload.Concat},
+				workload.Register{Shape: shape, Standby: true}, workload.Bank{Shape: shape}, workload.Identities{Shape: shape}, workload.TwoPhase{Shape: shape},
+			}
+			Expect(mix.Prepare(ctx, pair)).To(Succeed())
+			to := newRecorder()
+			during(ctx, pair, to, func() { Expect(sleep(ctx, 3*time.Second)).To(Succeed()) }, mix)
+			run := loaded(to)
+			kinds := map[history.Kind]int{}
+			handedOut := map[string]map[int64]bool{}
+			for _, op := range run.Ops {
+				Expect(op.Outcome).NotTo(Equal(history.Unknown), "%+v", op)
+				if op.Outcome == history.OK {
+					kinds[op.Kind]++
+					lookAt(op, handedOut)
+				}
+			}
+			GinkgoWriter.Printf("%s: %v of %d\n", level, kinds, len(run.Ops))
+			for _, kind := range []history.Kind{
+				history.Txn, history.Read, history.Write, history.Deposit, history.Transfer, history.Balances, history.Next, history.Prepare, history.CommitPrepared,
+			} {
+				Expect(kinds).To(HaveKey(kind), level)
+			}
+			verdict := verdictOf(run, "serializability")
+			Expect(verdict.Status).To(Equal(history.Pass), "%s: %s", level, verdict.Sentence)
+			var left int
+			Expect(pair.Nodes()[0].Query(ctx, "select count(*) from pg_prepared_xacts", nil, &left)).To(Succeed())
+			Expect(left).To(BeZero(), "every client ends what it prepared")
+		}
+	}, SpecTimeout(specTimeout))
+})
+
+// lookAt looks at what an acknowledged operation of a workload must always have.
+func lookAt(op history.Op, handedOut map[string]map[int64]bool) {
+	GinkgoHelper()
+	Expect(op.Node).NotTo(BeEmpty(), "%+v", op)
+	switch op.Kind {
+	case history.Balances:
+		var total int64
+		for _, account := range op.Txn {
+			total += account.Value
+		}
+		Expect(total).To(BeEquivalentTo(800), "%+v", op)
+	case history.Next:
+		key, value := op.Txn[0].Key, op.Txn[0].Value
+		if handedOut[key] == nil {
+			handedOut[key] = map[int64]bool{}
+		}
+		Expect(handedOut[key]).NotTo(HaveKey(value), "%+v", op)
+		handedOut[key][value] = true
+	case history.Write:
+		Expect(op.Txn[0].Version).To(BeNumerically(">", 0), "%+v", op)
+	case history.Txn:
+		Expect(op.Timeline).To(BeEquivalentTo(1))
+		Expect(op.LSN).NotTo(BeZero())
+	}
+}
