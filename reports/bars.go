@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/pgcrucible/pgcrucible/harness/history"
 )
@@ -15,7 +16,7 @@ func barNames() []string {
 	}
 }
 
-// bars are a row a kind of span. Spans of the same kind that overlap share the row; the table has them one by one.
+// bars are a row a kind of span, or more where spans of a kind overlap.
 func (s story) bars(a axis) []viewRow {
 	byName := map[string][]history.Span{}
 	names := barNames()
@@ -31,45 +32,63 @@ func (s story) bars(a axis) []viewRow {
 	var rows []viewRow
 	for _, name := range names {
 		if len(byName[name]) > 0 && len(rows) < mostBars {
-			rows = append(rows, barRow(a, name, byName[name]))
+			rows = append(rows, barRows(a, name, byName[name])...)
 		}
 	}
 	return rows
 }
 
-func barRow(a axis, name string, spans []history.Span) viewRow {
-	row := viewRow{Kind: "span", Label: line(name), Height: 22}
+// mostStacked is how many rows a kind of span may have for those that overlap.
+const mostStacked = 6
+
+// barRows puts spans into as few rows as keep bars and their texts apart.
+func barRows(a axis, name string, spans []history.Span) []viewRow {
+	label := line(name)
 	if name == history.SpanMark {
-		row.Label = "marks"
+		label = "marks"
 	}
-	for _, span := range spans[:min(len(spans), mostBars)] {
+	rows := []viewRow{{Kind: "span", Label: label, Height: 22}}
+	ends := []float64{-1}
+	left := max(0, len(spans)-mostBars)
+	for _, span := range spans[:len(spans)-left] {
 		b := block{
 			Left: a.left(span.Start), Width: a.width(span.Start, span.End), Class: "bar " + barClass(span), Text: barText(span),
 			Title: fmt.Sprintf("%s from %s to %s", barText(span), clock(span.Start), clock(span.End)),
 		}
-		row.Blocks = append(row.Blocks, b)
+		from, to := extentOf(&b)
+		n := slices.IndexFunc(ends, func(end float64) bool { return from > end })
+		switch {
+		case n < 0 && len(rows) == mostStacked:
+			left++
+			continue
+		case n < 0:
+			n = len(rows)
+			rows, ends = append(rows, viewRow{Kind: "span", Height: 22}), append(ends, 0)
+		}
+		rows[n].Blocks, ends[n] = append(rows[n].Blocks, b), to
 	}
-	if left := len(spans) - mostBars; left > 0 {
-		row.Unit = fmt.Sprintf("%s more not drawn", Number(left))
+	if left > 0 {
+		rows[0].Unit = fmt.Sprintf("%s more not drawn", Number(left))
 	}
-	hideTexts(row.Blocks)
-	return row
+	return rows
 }
 
-// hideTexts leaves out the text of a bar where that of the bar before it would be run over; it stays in the title.
-func hideTexts(blocks []block) {
-	end := -1.0
-	for i := range blocks {
-		b := &blocks[i]
-		if b.Left+b.Width > 80 {
-			b.Class += " left" // the text goes before the bar: behind it there is no room
-		}
-		if b.Left < end {
-			b.Text = ""
-			continue
-		}
-		end = b.Left + max(b.Width, 0.75*float64(len(b.Text)))
+// extentOf is what a bar takes with its text, in percent. The text goes after the bar; where there is
+// no room, inside or before it.
+func extentOf(b *block) (from, to float64) {
+	const character = 0.75 // percent of the width, on a page of ordinary width
+	text := 1 + character*float64(utf8.RuneCountInString(b.Text))
+	from, to = b.Left, b.Left+max(b.Width, 0.3)
+	switch {
+	case to+text <= 100:
+	case b.Width > text:
+		b.Class += " inside"
+		return from, to
+	default:
+		b.Class += " left"
+		return from - text, to
 	}
+	return from, to + text
 }
 
 func barClass(span history.Span) string {

@@ -124,6 +124,7 @@ func (b *builder) spans() {
 func (b *builder) samples() {
 	back := b.failback() + 300*ms
 	write := 0x3000060
+	b.run.Samples = make([]history.Sample, 0, 2*b.length/(50*ms))
 	for at := 250 * ms; at < b.length; at += 50 * ms {
 		write += 9000
 		for _, node := range []string{"pg1", "pg2"} {
@@ -164,6 +165,7 @@ func number64[T ~uint64](_ T, n int) T { return T(n) } //nolint:gosec // never n
 
 func (b *builder) ops() {
 	gap := time.Second / time.Duration(b.rate)
+	b.run.Ops = make([]history.Op, 0, b.length/gap)
 	lostFrom := b.fault - time.Duration(b.lost)*gap
 	n, lsn := 0, history.Op{LSN: 0x3000060}.LSN
 	for at := 300 * ms; at < b.length-500*ms; at += gap {

@@ -253,7 +253,16 @@ const checksJS = `(() => {
   const box = (e) => [e.getBoundingClientRect(), e.textContent];
   for (const row of document.querySelectorAll(".canvas .row")) over([...row.querySelectorAll(".tick, .pin, .bar > span, .lost > span, .bracket .block > span")].map(box), "in a row");
   for (const labels of document.querySelectorAll(".labels")) over([...labels.querySelectorAll("i")].map(box), "on an axis");
-  for (const plot of document.querySelectorAll(".plot svg[role=img]")) over([...plot.querySelectorAll("text")].map(box), "in a plot");
+  for (const plot of document.querySelectorAll(".picture svg[role=img]")) over([...plot.querySelectorAll("text")].map(box), "in a plot");
+  for (const canvas of document.querySelectorAll(".canvas")) {
+    const want = canvas.getBoundingClientRect();
+    for (const e of canvas.querySelectorAll(".row, .row > svg")) {
+      const r = e.getBoundingClientRect();
+      if (Math.abs(r.left - want.left) > 0.5 || Math.abs(r.width - want.width) > 0.5) wrong.push("not on the axis: " + e.parentElement.className + " " + e.getAttribute("class") + ", " + r.width + " of " + want.width);
+    }
+    const labels = [...canvas.closest(".axis").querySelectorAll(".label")], rows = [...canvas.querySelectorAll(".row")];
+    rows.forEach((row, i) => { if (Math.abs(row.getBoundingClientRect().top - labels[i].getBoundingClientRect().top) > 1.5) wrong.push("a label beside its row: " + labels[i].textContent); });
+  }
   for (const e of document.querySelectorAll("a[href^='#']")) if (!document.getElementById(decodeURIComponent(e.hash.slice(1)))) wrong.push("a link to nowhere: " + e.hash);
   return wrong;
 })()`

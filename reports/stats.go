@@ -44,6 +44,9 @@ func supports(n, percentile int) bool { return n*(100-percentile) >= 200 }
 // Interval is the confidence interval in words.
 func (s Spread) Interval(unit Unit) string {
 	if math.IsInf(s.Low, 0) || math.IsInf(s.High, 0) || math.IsNaN(s.Low) || math.IsNaN(s.High) {
+		if s.N == 1 {
+			return "one run has none"
+		}
 		return fmt.Sprintf("%d runs are too few", s.N)
 	}
 	return unit.Text(s.Low) + " to " + unit.Text(s.High)

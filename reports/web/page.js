@@ -20,7 +20,7 @@
 
     // The label of a bar goes where there is room: after it, or before it.
     function place() {
-      const blocks = [...canvas.querySelectorAll(".bar, .lost .block, .bracket .block, .pin")];
+      const blocks = [...canvas.querySelectorAll(".bar:not(.inside), .lost .block, .bracket .block, .pin")];
       for (const block of blocks) block.classList.remove("left"); // all writes before all reads: one layout, not one a label
       const edge = canvas.getBoundingClientRect().right;
       const over = blocks.filter((b) => (b.classList.contains("pin") ? b : b.querySelector("span")).getBoundingClientRect().right > edge);
