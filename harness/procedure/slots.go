@@ -3,7 +3,6 @@ package procedure
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/pgcrucible/pgcrucible/harness/cluster"
 )
@@ -31,8 +30,11 @@ func slotsOfPeers(ctx context.Context, c *cluster.Cluster, primary *cluster.Node
 // dropOthers drops inactive physical slots that are not wanted. A slot that was left on a demoted node pins WAL there
 // without limit, while everything streams.
 func dropOthers(ctx context.Context, n *cluster.Node, wanted []string) error {
+	if wanted == nil {
+		wanted = []string{} // NULL would match nothing
+	}
 	err := n.SQL(ctx, `select pg_drop_replication_slot(slot_name) from pg_replication_slots
-		where slot_type = 'physical' and not active and not temporary and slot_name <> all($1)`, slices.Concat([]string{}, wanted))
+		where slot_type = 'physical' and not active and not temporary and slot_name <> all($1)`, wanted)
 	if err != nil {
 		return fmt.Errorf("drop stale slots on %s: %w", n, err)
 	}
