@@ -17,7 +17,7 @@ func CutSync() Scenario {
 		Story:  "The link to the synchronous standby is cut and healed; nothing is killed, nothing is promoted.",
 		Levels: []cluster.CommitLevel{cluster.Sync, cluster.RemoteApply},
 		Budget: history.Budget{Outage: 20 * time.Second},
-		Expect: history.Expect{Silence: true, NoRewind: true},
+		Expect: history.Expect{Silence: true},
 		Steps: func(ctx context.Context, s *Stage) error {
 			if err := s.Settle(ctx, time.Second); err != nil {
 				return err

@@ -50,6 +50,7 @@ type Setup struct {
 func All() []Scenario {
 	return []Scenario{
 		SwitchoverFailback(), KillPrimary(), KillContainer(), CutThenKill(), CutSync(), SplitBrain(), RewindRefused(),
+		RewindInterrupted(),
 	}
 }
 

@@ -35,7 +35,7 @@ func TestEveryStoryIsToldWhole(t *testing.T) {
 		}
 		names[s.Name] = true
 	}
-	for _, name := range []string{"switchover-failback", "kill-primary", "kill-container", "cut-then-kill", "cut-sync", "split-brain", "rewind-refused"} {
+	for _, name := range []string{"switchover-failback", "kill-primary", "kill-container", "cut-then-kill", "cut-sync", "split-brain", "rewind-refused", "rewind-interrupted"} {
 		if !names[name] {
 			t.Errorf("%s is missing", name)
 		}

@@ -17,6 +17,7 @@ const settling = 10 * time.Second
 func explained(state string) bool {
 	switch state {
 	case "57P01", // admin_shutdown: a session or the WAL receiver ended because the server stops
+		"57014",                                     // query_canceled: FATAL only for a session that was told to end while it logged in (postgres.c, ProcessInterrupts)
 		"57P02",                                     // crash_shutdown: another process of the server was killed
 		"57P03",                                     // cannot_connect_now: starting up, shutting down, in recovery
 		"08000", "08001", "08003", "08004", "08006", // the peer cannot be reached or went away

@@ -3,6 +3,7 @@ package procedure
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/pgcrucible/pgcrucible/harness/cluster"
 	"github.com/pgcrucible/pgcrucible/harness/history"
@@ -59,6 +60,9 @@ func (m Manual) ready(ctx context.Context, c *cluster.Cluster, to *cluster.Node)
 func (m Manual) handOver(ctx context.Context, c *cluster.Cluster, old, to *cluster.Node) error {
 	err := c.Recorder().Do(history.SpanFence, old.Name(), func(span *history.Span) error {
 		return within(ctx, m.step(), func(ctx context.Context) error {
+			if err := quiesce(ctx, old); err != nil {
+				return err
+			}
 			if err := old.Stop(ctx, cluster.Fast); err != nil {
 				return err
 			}
@@ -74,8 +78,36 @@ func (m Manual) handOver(ctx context.Context, c *cluster.Cluster, old, to *clust
 		})
 	})
 	if err != nil {
-		return m.giveUp(ctx, old, err)
+		return m.giveUp(ctx, c, old, err)
 	}
+	return nil
+}
+
+// quiesceWithin is how long clients may take to finish what they have begun; then the stop ends it.
+const quiesceWithin = 500 * time.Millisecond
+
+// quiesce lets no new transaction write, and those that have begun finish: a client whose commit is cut short by the stop
+// would not know what became of it. Clients that look for a read-write server leave meanwhile. The setting goes with
+// the node's next Identity.
+func quiesce(ctx context.Context, old *cluster.Node) error {
+	if err := old.SQL(ctx, `alter system set default_transaction_read_only = on`); err != nil {
+		return err
+	}
+	if err := old.Reload(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, quiesceWithin)
+	defer cancel()
+	_ = until(ctx, "writers to finish", promoteEvery, func(ctx context.Context) (string, error) {
+		var readOnly bool
+		var writers int
+		err := old.Query(ctx, `select current_setting('default_transaction_read_only')::bool, count(*)::int from pg_stat_activity
+			where backend_type = 'client backend' and backend_xid is not null`, nil, &readOnly, &writers)
+		if err == nil && (!readOnly || writers > 0) {
+			return fmt.Sprintf("%d still write", writers), nil
+		}
+		return "", err
+	}) // whoever has not finished by now is stopped
 	return nil
 }
 
@@ -97,7 +129,7 @@ func has(ctx context.Context, standby *cluster.Node, record pg.LSN) error {
 
 // giveUp has the old primary up again, if nothing was promoted: an outage that a failed switchover need not prolong. One that
 // hangs in its shutdown (a standby that no longer confirms does that) takes no connections and has to be stopped first.
-func (m Manual) giveUp(ctx context.Context, old *cluster.Node, why error) error {
+func (m Manual) giveUp(ctx context.Context, c *cluster.Cluster, old *cluster.Node, why error) error {
 	err := within(context.WithoutCancel(ctx), m.step(), func(ctx context.Context) error {
 		running, err := old.Running(ctx)
 		if err != nil {
@@ -107,6 +139,9 @@ func (m Manual) giveUp(ctx context.Context, old *cluster.Node, why error) error 
 			if err := old.Stop(ctx, cluster.Immediate); err != nil {
 				return err
 			}
+		}
+		if err := old.Identity(ctx, cluster.Primary, nil, c.Topology().Synchronous()); err != nil {
+			return err
 		}
 		return old.Start(ctx)
 	})
