@@ -30,7 +30,10 @@ func (e Engine) Clear(ctx context.Context, labels []string, spare func(Thing) bo
 		}
 		if err != nil || len(left) > 0 {
 			gone, removeErr := e.remove(ctx, left)
-			removed, stayed, last = append(removed, gone...), errors.Join(err, removeErr), time.Now()
+			removed, last = append(removed, gone...), time.Now()
+			if ctx.Err() == nil { // else it failed because it was given up, and the reason is an earlier one
+				stayed = errors.Join(err, removeErr)
+			}
 		}
 		select {
 		case <-tick.C:

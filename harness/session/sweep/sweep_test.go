@@ -22,6 +22,7 @@ type fakeEngine struct {
 	refuse  map[string]int // how often a removal is refused
 	late    []Thing        // appear once the engine has been empty: creations that were under way
 	filters []string
+	refused func() // called with every refusal
 }
 
 func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -65,6 +66,9 @@ func (f *fakeEngine) remove(w http.ResponseWriter, r *http.Request, id string) {
 	busy := thing.Kind == Network && slices.ContainsFunc(f.things, func(t Thing) bool { return t.Kind == Container })
 	if busy || f.refuse[id] > 0 {
 		f.refuse[id]--
+		if f.refused != nil {
+			f.refused()
+		}
 		w.WriteHeader(http.StatusConflict)
 		fmt.Fprintf(w, `{"message":"%s is in use"}`, id)
 		return
@@ -133,9 +137,14 @@ func TestClearWaitsForWhatTheEngineWasStillCreating(t *testing.T) {
 }
 
 func TestClearSaysWhatStaysAndWhy(t *testing.T) {
-	fake := &fakeEngine{things: pair(), refuse: map[string]int{"c1": 1 << 30}}
-	ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	refusals := 0
+	fake := &fakeEngine{things: pair()[2:3], refuse: map[string]int{"c1": 1 << 30}, refused: func() {
+		if refusals++; refusals == 3 {
+			cancel()
+		}
+	}}
 	_, err := fake.dial(t).Clear(ctx, nil, nobody, 0)
 	if err == nil || !strings.Contains(err.Error(), "container pg1") || !strings.Contains(err.Error(), "c1 is in use") {
 		t.Errorf("error %v, want the container and the engine's reason", err)
