@@ -100,6 +100,7 @@ func (n *Node) Stop(ctx context.Context, mode StopMode) error {
 	if err != nil || !running {
 		return err
 	}
+	n.sessions.drop(ctx) // a smart stop would wait for the harness's own
 	if _, err := n.Exec(ctx, "pg_ctl", "-D", dataDir, "-W", "-m", string(mode), "stop"); err != nil {
 		if running, again := n.Running(ctx); again == nil && !running {
 			return nil // it ended by itself in between

@@ -102,7 +102,7 @@ func (c *Cluster) startPod(ctx context.Context, n *Node, t template, ready <-cha
 			sandbox <- ctx.Err()
 		}
 	}()
-	postgres, err := create(ctx, c.postgresRequest(n, t.reference))
+	postgres, err := create(ctx, c.postgresRequest(n, t.reference()))
 	if err := errors.Join(err, <-sandbox); err != nil {
 		return err
 	}

@@ -34,34 +34,55 @@ const (
 // template is an image like PostgreSQL's with a data folder of a cleanly stopped primary in it. The engine copies that folder
 // into the fresh volume of each node: a cold copy of a stopped primary is a valid base for a standby of it, so all nodes start
 // from it at once.
-type template struct {
-	reference string
-}
+type template struct{ key string }
+
+func (t template) reference() string { return templateRepository + ":" + t.key }
+
+// maker is the name of the container in which it is made.
+func (t template) maker() string { return "pgcrucible-template-" + t.key }
 
 func templateKey(imageID string, rows int) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%d\n%s", templateFormat, imageID, rows, templateScript))
 	return hex.EncodeToString(sum[:8])
 }
 
-// findTemplate takes the cached template, or makes it. Several processes may do so at once: one makes it, the others wait.
-func findTemplate(ctx context.Context, docker *client.Client, config Config) (template, error) {
+// TemplateReference is the name of the image that nodes of this configuration start from. It is made when it is first needed and stays:
+// whoever wants the space back may remove it at any time when no cluster uses it.
+func TemplateReference(ctx context.Context, config Config) (string, error) {
+	docker, err := connectEngine(ctx)
+	if err != nil {
+		return "", err
+	}
+	key, err := templateOf(ctx, docker, config)
+	return template{key}.reference(), errors.Join(err, docker.Close())
+}
+
+func templateOf(ctx context.Context, docker *client.Client, config Config) (key string, err error) {
 	base, err := docker.ImageInspect(ctx, config.Image)
 	if err != nil {
-		return template{}, fmt.Errorf("image %s: %w", config.Image, err)
+		return "", fmt.Errorf("image %s: %w", config.Image, err)
 	}
-	key := templateKey(base.ID, config.Topology.Rows)
-	t := template{reference: templateRepository + ":" + key}
+	return templateKey(base.ID, config.Topology.Rows), nil
+}
+
+// findTemplate takes the cached template, or makes it. Several processes may do so at once: one makes it, the others wait.
+func findTemplate(ctx context.Context, docker *client.Client, config Config) (template, error) {
+	key, err := templateOf(ctx, docker, config)
+	if err != nil {
+		return template{}, err
+	}
+	t := template{key}
 	ctx, cancel := context.WithTimeout(ctx, templateWithin)
 	defer cancel()
 	for {
-		if _, err = docker.ImageInspect(ctx, t.reference); err == nil || !errdefs.IsNotFound(err) {
+		if _, err = docker.ImageInspect(ctx, t.reference()); err == nil || !errdefs.IsNotFound(err) {
 			return t, err
 		}
-		err = t.make(ctx, docker, config, "pgcrucible-template-"+key)
+		err = t.make(ctx, docker, config)
 		if !errdefs.IsConflict(err) {
 			return t, err
 		}
-		if err := t.await(ctx, docker, "pgcrucible-template-"+key); err != nil {
+		if err := t.await(ctx, docker); err != nil {
 			return t, err
 		}
 	}
@@ -69,11 +90,12 @@ func findTemplate(ctx context.Context, docker *client.Client, config Config) (te
 
 // make runs the script in a container and keeps what it left as an image. The container's name is the lock:
 // the engine gives it to one only, the others get a conflict.
-func (t template) make(ctx context.Context, docker *client.Client, config Config, name string) (err error) {
+func (t template) make(ctx context.Context, docker *client.Client, config Config) (err error) {
+	name := t.maker()
 	worker, err := create(ctx, testcontainers.ContainerRequest{
 		Name:               name,
 		Image:              config.Image,
-		Entrypoint:         []string{"/bin/sh", "-c", idle},
+		Entrypoint:         []string{"sleep", fmt.Sprint(int(templateWithin.Seconds()))}, // it ends although its maker has died
 		Env:                environment(),
 		Labels:             maps.Clone(config.Labels),
 		ConfigModifier:     func(c *container.Config) { c.User = "root" },
@@ -87,14 +109,14 @@ func (t template) make(ctx context.Context, docker *client.Client, config Config
 		defer cancel()
 		err = errors.Join(err, remove(clean, docker, name))
 	}()
-	config.log("making the template %s of %s", t.reference, config.Image)
+	config.log("making the template %s of %s", t.reference(), config.Image)
 	if err := worker.Start(ctx); err != nil {
 		return fmt.Errorf("make template: %w", err)
 	}
 	if err := fill(ctx, docker, name, config.Topology.Rows); err != nil {
 		return fmt.Errorf("make template of %s: %w", config.Image, err)
 	}
-	_, err = docker.ContainerCommit(ctx, name, client.ContainerCommitOptions{Reference: t.reference, NoPause: true, Changes: neutral(config.Labels)})
+	_, err = docker.ContainerCommit(ctx, name, client.ContainerCommitOptions{Reference: t.reference(), NoPause: true, Changes: neutral(config.Labels)})
 	if err != nil {
 		return fmt.Errorf("make template: commit: %w", err)
 	}
@@ -127,8 +149,8 @@ func fill(ctx context.Context, docker *client.Client, name string, rows int) err
 }
 
 // await waits until the process that makes the template is done with its container. One that has stopped and stays is a dead process's.
-func (t template) await(ctx context.Context, docker *client.Client, name string) error {
-	stopped := time.Time{}
+func (t template) await(ctx context.Context, docker *client.Client) error {
+	name, stopped := t.maker(), time.Time{}
 	return poll(ctx, func(ctx context.Context) (bool, error) {
 		found, err := docker.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
 		if err != nil {
