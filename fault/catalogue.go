@@ -129,14 +129,55 @@ func networkEntries() []Entry {
 	from := Param{Name: "from", Kind: KindEnd, Default: wordPrimary, Draw: []string{wordPrimary}}
 	to := Param{Name: "to", Kind: KindEnd, Default: wordStandby, Draw: []string{wordStandby, wordClients, wordAll}}
 	oneWay := Param{Name: "oneway", Kind: KindBool, Default: "false", Draw: []string{"false", "true"}}
-	return []Entry{
+	ends := []Param{from, to, oneWay}
+	entries := []Entry{
 		{
 			Name: "cut", Group: GroupNetwork, Imitates: "a pulled cable, a dead switch, a firewall rule gone wrong", Mechanism: "nftables drop in the sandboxes, leased",
-			Params: []Param{from, to, oneWay},
+			Params: ends,
 			New: func(a Args) (Fault, error) {
 				return Cut{From: a.target("from"), To: a.target("to"), OneWay: a.bool("oneway")}, nil
 			},
 		},
+		{
+			Name: "refuse", Group: GroupNetwork, Imitates: "a firewall that rejects, a balancer without a backend", Mechanism: "nftables reject with tcp reset, leased",
+			Params: []Param{
+				{Name: "from", Kind: KindEnd, Default: wordStandby, Draw: []string{wordStandby}},
+				{Name: "to", Kind: KindNode, Default: wordPrimary, Draw: []string{wordPrimary}},
+			},
+			New: func(a Args) (Fault, error) { return Refuse{From: a.target("from"), To: a.target("to")}, nil },
+		},
+		{
+			Name: "half-open", Group: GroupNetwork, Imitates: "a dead process behind a living kernel", Mechanism: "nftables drop of TCP segments with data, leased",
+			Params: []Param{from, {Name: "to", Kind: KindEnd, Default: wordStandby, Draw: []string{wordStandby}}},
+			New:    func(a Args) (Fault, error) { return HalfOpen{From: a.target("from"), To: a.target("to")}, nil },
+		},
+	}
+	return append(entries, worseEntries(from, oneWay)...)
+}
+
+func worseEntries(from, oneWay Param) []Entry {
+	to := Param{Name: "to", Kind: KindEnd, Default: wordStandby, Draw: []string{wordStandby}}
+	worse := func(name, imitates string, add func(*Worse, Args), more ...Param) Entry {
+		return Entry{
+			Name: name, Group: GroupNetwork, Imitates: imitates, Mechanism: "NFQUEUE to the agent, leased", Params: append([]Param{from, to, oneWay}, more...),
+			New: func(a Args) (Fault, error) {
+				f := Worse{From: a.target("from"), To: a.target("to"), OneWay: a.bool("oneway")}
+				add(&f, a)
+				return f, f.check()
+			},
+		}
+	}
+	delay := Param{Name: "delay", Kind: KindDuration, Default: "100ms", Draw: []string{"50ms"}}
+	share := func(value string) Param { return Param{Name: "share", Kind: KindShare, Default: value} }
+	return []Entry{
+		worse("latency", "a long line, a crowded router", func(f *Worse, a Args) { f.Delay, f.Jitter = a.duration("delay"), a.duration("jitter") },
+			delay, Param{Name: "jitter", Kind: KindDuration, Default: "0s", Draw: []string{"0s", "20ms"}}),
+		worse("loss", "a bad cable, a flooded line", func(f *Worse, a Args) { f.Loss = a.share("share") }, share("0.2")),
+		worse("bandwidth", "a thin or shared line", func(f *Worse, a Args) { f.Rate = a.int("rate") },
+			Param{Name: "rate", Kind: KindInt, Default: "200000"}),
+		worse("reorder", "unequal paths", func(f *Worse, a Args) { f.Delay, f.Reorder = a.duration("delay"), a.share("share") },
+			Param{Name: "delay", Kind: KindDuration, Default: "20ms"}, share("0.25")),
+		worse("duplicate", "a loop in the network", func(f *Worse, a Args) { f.Duplicate = a.share("share") }, share("0.25")),
 	}
 }
 

@@ -19,7 +19,7 @@ type prober struct {
 	socket net.PacketConn // of the tester: the clients' end of links
 	home   string         // where agents see that socket, once one has heard of it
 	mu     sync.Mutex
-	heard  map[string]int
+	heard  map[string]*wire.Arrivals
 	done   chan struct{}
 }
 
@@ -38,25 +38,32 @@ func newProber(ctx context.Context) (*prober, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open probing socket: %w", err)
 	}
-	p := &prober{socket: socket, heard: map[string]int{}, done: make(chan struct{})}
+	p := &prober{socket: socket, heard: map[string]*wire.Arrivals{}, done: make(chan struct{})}
 	go p.listen()
 	return p, nil
 }
 
 func (p *prober) listen() {
 	defer close(p.done)
-	buffer := make([]byte, 64)
+	buffer := make([]byte, 2048)
 	for {
 		n, _, err := p.socket.ReadFrom(buffer)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err == nil {
-			p.mu.Lock()
-			p.heard[string(buffer[:n])]++
-			p.mu.Unlock()
+		if nonce, number, ok := wire.ReadDatagram(buffer[:n]); err == nil && ok {
+			p.count(nonce, number)
 		}
 	}
+}
+
+func (p *prober) count(nonce string, number int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.heard[nonce] == nil {
+		p.heard[nonce] = &wire.Arrivals{}
+	}
+	p.heard[nonce].Add(number)
 }
 
 func (p *prober) close() {
@@ -65,14 +72,14 @@ func (p *prober) close() {
 }
 
 // send sends datagrams over a link; what a rule at the sender says of them is not an error.
-func (p *prober) send(ctx context.Context, l link, nonce string, count int) error {
+func (p *prober) send(ctx context.Context, l link, nonce string, count, size int) error {
 	if l.from.agent == nil {
 		to, err := net.ResolveUDPAddr("udp4", l.to.probeAddress())
 		if err != nil {
 			return fmt.Errorf("probe %s: %w", l, err)
 		}
-		for range count {
-			if _, err := p.socket.WriteTo([]byte(nonce), to); err != nil {
+		for number := range count {
+			if _, err := p.socket.WriteTo(wire.Datagram(nonce, number, size), to); err != nil {
 				return fmt.Errorf("probe %s: %w", l, err)
 			}
 		}
@@ -82,22 +89,25 @@ func (p *prober) send(ctx context.Context, l link, nonce string, count int) erro
 	if l.to.agent != nil {
 		to = l.to.probeAddress()
 	}
-	_, err := l.from.agent.Do(ctx, wire.Request{Do: wire.Send, Nonce: nonce, To: to, Count: count})
+	_, err := l.from.agent.Do(ctx, wire.Request{Do: wire.Send, Nonce: nonce, To: to, Count: count, Size: size})
 	return err
 }
 
-// came says how many datagrams with a nonce have come over a link.
-func (p *prober) came(ctx context.Context, l link, nonce string) (int, error) {
+// came says how many datagrams with a nonce have come over a link, and how many of them late.
+func (p *prober) came(ctx context.Context, l link, nonce string) (count, late int, err error) {
 	if l.to.agent == nil {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		return p.heard[nonce], nil
+		if arrivals := p.heard[nonce]; arrivals != nil {
+			return arrivals.Count, arrivals.Late, nil
+		}
+		return 0, 0, nil
 	}
 	timing, err := l.to.agent.Do(ctx, wire.Request{Do: wire.Heard, Nonce: nonce})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return timing.Reply.Heard, nil
+	return timing.Reply.Heard, timing.Reply.Late, nil
 }
 
 // findHome learns from an agent under which address the tester's socket is seen; until then nothing can be sent to the clients.
@@ -133,11 +143,11 @@ func (p *prober) passes(ctx context.Context, l link, nonce string, within time.D
 	for {
 		if time.Since(sent) >= probeEvery {
 			sent = time.Now()
-			if err := p.send(ctx, l, nonce, 1); err != nil {
+			if err := p.send(ctx, l, nonce, 1, 0); err != nil {
 				return false, err
 			}
 		}
-		count, err := p.came(ctx, l, nonce)
+		count, _, err := p.came(ctx, l, nonce)
 		if err != nil || count > 0 {
 			return count > 0, err
 		}

@@ -26,16 +26,22 @@ type rulework struct {
 	done   chan struct{}
 }
 
-// newRulework plans a rule at each end of every link that has an agent: at the sender for what goes out, at the receiver for
-// what comes in. Each end alone would do: a fault must not depend on one agent. atReceiver false leaves the receiver out.
-func newRulework(links []link, action wire.Action, shaping *wire.Shaping, lease time.Duration, atReceiver bool) *rulework {
+// ends says at which end of a link its rule is.
+type ends int
+
+const (
+	bothEnds  ends = iota // each alone would do: a fault must not depend on one agent
+	oneSender             // at the sender, or, where that has no agent, at the receiver
+	oneTaker              // at the receiver, or, where that has no agent, at the sender
+)
+
+// newRulework plans the rules of links: at the sender for what goes out, at the receiver for what comes in.
+func newRulework(links []link, like wire.Rule, lease time.Duration, at ends) *rulework {
 	w := &rulework{rules: map[*endpoint][]wire.Rule{}, owner: map[string]link{}, lease: lease}
 	prefix := "f" + strings.ToLower(rand.Text()[:12])
 	add := func(l link, at, peer *endpoint, direction wire.Direction) {
-		rule := wire.Rule{
-			ID: fmt.Sprintf("%s-%d", prefix, len(w.owner)), Direction: direction, Action: action, Shaping: shaping,
-			LeaseMillis: lease.Milliseconds(),
-		}
+		rule := like
+		rule.ID, rule.Direction, rule.LeaseMillis = fmt.Sprintf("%s-%d", prefix, len(w.owner)), direction, lease.Milliseconds()
 		if peer != nil {
 			rule.Peers = []string{peer.address}
 		}
@@ -45,10 +51,10 @@ func newRulework(links []link, action wire.Action, shaping *wire.Shaping, lease 
 	for _, l := range links {
 		sender := l.from != nil && l.from.agent != nil
 		receiver := l.to != nil && l.to.agent != nil
-		if sender {
+		if sender && (at != oneTaker || !receiver) {
 			add(l, l.from, l.to, wire.Out)
 		}
-		if receiver && (atReceiver || !sender) {
+		if receiver && (at != oneSender || !sender) {
 			add(l, l.to, l.from, wire.In)
 		}
 	}

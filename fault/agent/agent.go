@@ -19,14 +19,14 @@ type agent struct {
 
 	mu       sync.Mutex
 	exempted map[netip.Addr]bool
-	heard    map[string]arrival
+	heard    map[string]*arrival
 	order    []string // nonces, oldest first: heard is bounded
 }
 
 // arrival is what has come of one nonce.
 type arrival struct {
-	count int
-	from  string
+	wire.Arrivals
+	from string
 }
 
 // rememberNonces bounds what a stranger's datagrams can make the agent remember.
@@ -41,7 +41,7 @@ func (a *agent) handle(ctx context.Context, peer netip.Addr, request wire.Reques
 		if err := a.exempt(peer); err != nil {
 			return time.Time{}, err
 		}
-		return a.table.Apply(request.Rules)
+		return a.table.Apply(context.WithoutCancel(ctx), request.Rules)
 	case wire.Renew:
 		lapsed, err := a.table.Renew(request.IDs, time.Duration(request.LeaseMillis)*time.Millisecond)
 		reply.Lapsed = lapsed
@@ -59,7 +59,9 @@ func (a *agent) handle(ctx context.Context, peer netip.Addr, request wire.Reques
 	case wire.Heard:
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		reply.Heard, reply.From = a.heard[request.Nonce].count, a.heard[request.Nonce].from
+		if heard := a.heard[request.Nonce]; heard != nil {
+			reply.Heard, reply.Late, reply.From = heard.Count, heard.Late, heard.from
+		}
 		return time.Time{}, nil
 	case wire.Dial:
 		reply.Outcome = dial(ctx, request)
@@ -102,8 +104,9 @@ func (a *agent) send(request wire.Request, reply *wire.Reply) error {
 		return err
 	}
 	reply.Outcome = "sent"
-	for range request.Count {
-		if _, err := a.socket.WriteTo([]byte(request.Nonce), net.UDPAddrFromAddrPort(to)); err != nil {
+	for number := range request.Count {
+		text := wire.Datagram(request.Nonce, number, request.Size)
+		if _, err := a.socket.WriteTo(text, net.UDPAddrFromAddrPort(to)); err != nil {
 			reply.Outcome = err.Error()
 		}
 	}
@@ -114,38 +117,55 @@ func (a *agent) send(request wire.Request, reply *wire.Reply) error {
 func (a *agent) listen(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() { _ = a.socket.Close() })
 	defer stop()
-	buffer := make([]byte, 64)
+	buffer := make([]byte, 2048)
 	for {
 		n, from, err := a.socket.ReadFrom(buffer)
 		if ctx.Err() != nil {
 			return
 		}
-		if err == nil && n > 0 {
-			a.count(string(buffer[:n]), from.String())
+		if nonce, number, ok := wire.ReadDatagram(buffer[:n]); err == nil && ok {
+			a.count(nonce, number, from.String())
 		}
 	}
 }
 
-func (a *agent) count(nonce, from string) {
+func (a *agent) count(nonce string, number int, from string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	seen, known := a.heard[nonce]
-	if !known {
+	seen := a.heard[nonce]
+	if seen == nil {
+		seen = &arrival{}
+		a.heard[nonce] = seen
 		a.order = append(a.order, nonce)
 	}
 	if len(a.order) > rememberNonces {
 		delete(a.heard, a.order[0])
 		a.order = a.order[1:]
 	}
-	a.heard[nonce] = arrival{count: seen.count + 1, from: from}
+	seen.Add(number)
+	seen.from = from
 }
 
+// dial tries a connection, and, if there is something to say, whether anything is answered.
 func dial(ctx context.Context, request wire.Request) string {
-	dialer := net.Dialer{Timeout: time.Duration(request.WaitMillis) * time.Millisecond}
+	wait := time.Duration(request.WaitMillis) * time.Millisecond
+	dialer := net.Dialer{Timeout: wait}
 	conn, err := dialer.DialContext(ctx, "tcp", request.To)
-	if err == nil {
-		_ = conn.Close()
+	if err != nil {
+		return dialOutcome(err)
+	}
+	defer conn.Close()
+	if request.Say == "" {
 		return "connected"
 	}
-	return dialOutcome(err)
+	if err := conn.SetDeadline(time.Now().Add(wait)); err != nil {
+		return err.Error()
+	}
+	if _, err := conn.Write([]byte(request.Say)); err != nil {
+		return err.Error()
+	}
+	if _, err := conn.Read(make([]byte, 1)); err != nil {
+		return "silent"
+	}
+	return "answered"
 }

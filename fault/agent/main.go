@@ -50,7 +50,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	agent := &agent{table: table, socket: socket, heard: map[string]arrival{}}
+	agent := &agent{table: table, socket: socket, heard: map[string]*arrival{}}
 	go agent.listen(ctx)
 	fmt.Println("listening on", address)
 	return wire.Serve(ctx, listener, token, agent.handle)

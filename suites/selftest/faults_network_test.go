@@ -2,6 +2,8 @@ package selftest
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -100,6 +102,93 @@ var _ = Describe("Network faults", Label("faults", "network"), Ordered, Continue
 		b.whole(ctx)
 	}, SpecTimeout(faultTimeout))
 
+	It("refuse: the standby's connection breaks at once and no new one is made", func(ctx SpecContext) {
+		Expect(b.runner.Run(ctx, fault.Refuse{From: fault.Standby(), To: fault.Primary()}, func(ctx context.Context) error {
+			Eventually(seen).WithContext(ctx).WithTimeout(20 * time.Second).WithPolling(50 * time.Millisecond).Should(HaveField("State", "none"))
+			Expect(knocks(primary)).To(Succeed())
+			return nil
+		})).To(Succeed())
+		b.whole(ctx)
+	}, SpecTimeout(faultTimeout))
+
+	It("half-open: connections are made, nothing is said", func(ctx SpecContext) {
+		Expect(b.runner.Run(ctx, fault.HalfOpen{From: fault.On(standby.Name()), To: fault.Clients()}, func(ctx context.Context) error {
+			Expect(knocks(standby)).To(Succeed())
+			limited, cancel := context.WithTimeout(ctx, 700*time.Millisecond)
+			defer cancel()
+			_, err := standby.Connect(limited, cluster.App)
+			Expect(err).To(MatchError(context.DeadlineExceeded))
+			return nil
+		})).To(Succeed())
+		b.whole(ctx)
+	}, SpecTimeout(faultTimeout))
+
+	// apply times a row from the primary's commit to its being read on the standby.
+	apply := func(ctx context.Context) time.Duration {
+		GinkgoHelper()
+		token, err := b.pair.Mark(ctx, primary)
+		Expect(err).NotTo(HaveOccurred())
+		began := time.Now()
+		Expect(standby.AwaitMark(ctx, token)).To(Succeed())
+		return time.Since(began)
+	}
+	links := fault.Worse{From: fault.Primary(), To: fault.Standby()}
+
+	It("latency: a row is on the standby no sooner than that", func(ctx SpecContext) {
+		worse := links
+		worse.Delay = 300 * time.Millisecond
+		Expect(b.runner.Run(ctx, worse, func(ctx context.Context) error {
+			Expect(apply(ctx)).To(BeNumerically(">", 250*time.Millisecond))
+			Expect(knocks(primary)).To(Succeed())
+			return nil
+		})).To(Succeed())
+		b.whole(ctx)
+	}, SpecTimeout(faultTimeout))
+
+	It("bandwidth: a bulk of WAL takes its time", func(ctx SpecContext) {
+		worse := links
+		worse.Rate = 400_000
+		Expect(b.runner.Run(ctx, worse, func(ctx context.Context) error {
+			Expect(primary.SQL(ctx, `select pg_logical_emit_message(false, 'bulk', repeat('x', 800000))`)).To(Succeed())
+			Expect(apply(ctx)).To(BeNumerically(">", time.Second))
+			return nil
+		})).To(Succeed())
+		b.whole(ctx)
+	}, SpecTimeout(faultTimeout))
+
+	for name, change := range map[string]func(*fault.Worse){
+		"loss":      func(f *fault.Worse) { f.Loss = 0.3 },
+		"reorder":   func(f *fault.Worse) { f.Delay, f.Reorder = 20*time.Millisecond, 0.3 },
+		"duplicate": func(f *fault.Worse) { f.Duplicate = 0.3 },
+		"jitter":    func(f *fault.Worse) { f.Delay, f.Jitter = 40*time.Millisecond, 40*time.Millisecond },
+	} {
+		It(name+": the kernel's TCP counters of the nodes see it, and replication goes on", func(ctx SpecContext) {
+			worse := links
+			change(&worse)
+			Expect(b.runner.Run(ctx, worse, func(ctx context.Context) error {
+				before := troubles(ctx, primary) + troubles(ctx, standby)
+				if name == "jitter" { // in order, and so no trouble to TCP
+					Expect(apply(ctx)).To(BeNumerically(">", 0))
+					return nil
+				}
+				Eventually(func(ctx context.Context) int {
+					Expect(primary.SQL(ctx, `select pg_logical_emit_message(false, 'bulk', repeat('x', 200000))`)).To(Succeed())
+					return troubles(ctx, primary) + troubles(ctx, standby)
+				}).WithContext(ctx).WithTimeout(20 * time.Second).WithPolling(20 * time.Millisecond).Should(BeNumerically(">", before))
+				return nil
+			})).To(Succeed())
+			b.whole(ctx)
+		}, SpecTimeout(faultTimeout))
+	}
+
+	It("a queue that is silently not there is found", func(ctx SpecContext) {
+		worse := links
+		worse.Loss = 0.5
+		_, err := b.runner.Inject(ctx, spoilt{worse, b.sabotage})
+		expectNoEffect(err, "after injection")
+		b.whole(ctx)
+	}, SpecTimeout(faultTimeout))
+
 	It("a cut that is silently not applied is found", func(ctx SpecContext) {
 		_, err := b.runner.Inject(ctx, spoilt{fault.Cut{From: fault.Primary(), To: fault.Standby()}, b.sabotage})
 		expectNoEffect(err, "after injection")
@@ -117,3 +206,25 @@ var _ = Describe("Network faults", Label("faults", "network"), Ordered, Continue
 		b.whole(ctx)
 	}, SpecTimeout(faultTimeout))
 })
+
+// troubles sums what a node's kernel counts of segments lost, doubled or out of order.
+func troubles(ctx context.Context, n *cluster.Node) int {
+	GinkgoHelper()
+	text, err := n.Shell(ctx, `cat /proc/net/snmp /proc/net/netstat`)
+	Expect(err).NotTo(HaveOccurred())
+	lines := strings.Split(text, "\n")
+	sum := 0
+	for i := 0; i+1 < len(lines); i++ {
+		names, values := strings.Fields(lines[i]), strings.Fields(lines[i+1])
+		for j := 1; j < len(names) && j < len(values) && names[0] == values[0]; j++ {
+			switch names[j] {
+			case "RetransSegs", "TCPOFOQueue", "TCPDSACKRecv", "TCPDSACKOldSent", "TCPDSACKOfoSent":
+				value, err := strconv.Atoi(values[j])
+				if err == nil { // the next pair of lines begins with names
+					sum += value
+				}
+			}
+		}
+	}
+	return sum
+}

@@ -11,7 +11,13 @@ import (
 func (t *Table) Can() map[string]string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	queue := t.try(xtQueue(1))
+	if t.native {
+		queue = ""
+	}
 	return map[string]string{
+		"nfqueue":         queue,
+		"nft-queue":       t.try(nativeQueue(1)),
 		"nftables-drop":   t.try(&expr.Verdict{Kind: expr.VerdictDrop}),
 		"nftables-reject": t.try(append(isTCP(), &expr.Reject{Type: unix.NFT_REJECT_TCP_RST})...),
 	}

@@ -8,8 +8,10 @@ import (
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
+	"github.com/google/nftables/xt"
 	"golang.org/x/sys/unix"
 
+	"github.com/pgcrucible/pgcrucible/fault/agent/shape"
 	"github.com/pgcrucible/pgcrucible/fault/agent/wire"
 )
 
@@ -39,8 +41,16 @@ func (e *entry) elements(lease time.Duration) []nftables.SetElement {
 }
 
 // expressions are the rule in the kernel's terms: match, count, act.
-func expressions(e *entry) ([]expr.Any, error) {
+func (t *Table) expressions(e *entry) ([]expr.Any, error) {
 	var exprs []expr.Any
+	if e.rule.Action == wire.Shape { // not what a queue sends a second time
+		exprs = append(exprs,
+			&expr.Meta{Key: expr.MetaKeyMARK, Register: 1},
+			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: binaryutil.NativeEndian.PutUint32(shape.Mark)})
+	}
+	if e.rule.Data {
+		exprs = append(exprs, carriesData()...)
+	}
 	if e.rule.Port != 0 {
 		exprs = append(exprs, tcpPort(e.rule.Direction, e.rule.Port)...)
 	}
@@ -60,8 +70,40 @@ func expressions(e *entry) ([]expr.Any, error) {
 		return append(exprs, &expr.Verdict{Kind: expr.VerdictDrop}), nil
 	case wire.Reset:
 		return append(exprs, &expr.Reject{Type: unix.NFT_REJECT_TCP_RST}), nil
+	case wire.Shape:
+		if t.native {
+			return append(exprs, nativeQueue(e.number)), nil
+		}
+		return append(exprs, xtQueue(e.number)), nil
 	}
 	return nil, fmt.Errorf("action %s is not built", e.rule.Action)
+}
+
+// nativeQueue is nftables' own expression (CONFIG_NFT_QUEUE).
+func nativeQueue(number uint16) expr.Any {
+	return &expr.Queue{Num: number, Total: 1, Flag: expr.QueueFlagBypass}
+}
+
+// xtQueue is the x_tables target NFQUEUE through nftables' compatibility expression, for kernels without nft_queue: struct
+// xt_NFQ_info_v3 of <linux/netfilter/xt_NFQUEUE.h>, padded to 8 bytes.
+func xtQueue(number uint16) expr.Any {
+	const bypass = 1 // NFQ_FLAG_BYPASS
+	var info []byte
+	for _, field := range []uint16{number, 1, bypass, 0} {
+		info = append(info, binaryutil.NativeEndian.PutUint16(field)...)
+	}
+	unknown := xt.Unknown(info)
+	return &expr.Target{Name: "NFQUEUE", Rev: 3, Info: &unknown}
+}
+
+// carriesData matches TCP segments with the flag PSH, which the last segment of whatever an application writes has; the
+// handshake and bare acknowledgements have not.
+func carriesData() []expr.Any {
+	const psh = 0x08
+	return append(isTCP(),
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 13, Len: 1},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{psh}, Xor: []byte{0}},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: []byte{0}})
 }
 
 func counted(rule *nftables.Rule) (packets, bytes uint64) {

@@ -6,6 +6,7 @@
 package rules
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 
+	"github.com/pgcrucible/pgcrucible/fault/agent/shape"
 	"github.com/pgcrucible/pgcrucible/fault/agent/wire"
 )
 
@@ -33,12 +35,17 @@ type Table struct {
 	chains map[wire.Direction]*nftables.Chain
 	exempt *nftables.Set
 	rules  map[string]*entry
+	native bool   // the kernel has nftables' own queue expression
+	queues uint16 // numbers of queues that were given away
 }
 
 type entry struct {
 	rule wire.Rule
 	set  *nftables.Set
 	keys [][]byte
+
+	number uint16       // of its queue
+	queue  *shape.Queue // of a rule that shapes
 }
 
 // Open connects to the kernel and makes an empty table, in place of one that an earlier agent left.
@@ -48,6 +55,7 @@ func Open() (*Table, error) {
 		return nil, fmt.Errorf("open nftables: %w", err)
 	}
 	t := &Table{conn: conn}
+	t.native = t.try(nativeQueue(1)) == ""
 	if err := t.Clear(); err != nil {
 		return nil, err
 	}
@@ -69,11 +77,12 @@ func (t *Table) Clear() error {
 		wire.In:  t.addChain("in", nftables.ChainHookInput),
 		wire.Out: t.addChain("out", nftables.ChainHookOutput),
 	}
+	old := t.rules
 	t.rules = map[string]*entry{}
 	if err := t.conn.Flush(); err != nil {
 		return fmt.Errorf("make table: %w", err)
 	}
-	return nil
+	return closeQueues(old)
 }
 
 // addChain makes a base chain that lets pass what never may be touched: the node's own loopback and the agent's control
@@ -110,7 +119,7 @@ func (t *Table) Exempt(peer netip.Addr) error {
 }
 
 // Apply puts rules in force in one transaction, all of them or none, and returns the moment at which the kernel had them.
-func (t *Table) Apply(rules []wire.Rule) (time.Time, error) {
+func (t *Table) Apply(ctx context.Context, rules []wire.Rule) (at time.Time, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	added := map[string]*entry{}
@@ -120,22 +129,51 @@ func (t *Table) Apply(rules []wire.Rule) (time.Time, error) {
 		}
 		added[rule.ID] = newEntry(t.table, rule)
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeQueues(added))
+		}
+	}()
 	for _, e := range added {
-		if err := t.add(e); err != nil {
+		if err := t.add(ctx, e); err != nil {
 			return time.Time{}, fmt.Errorf("apply %s: %w", e.rule.ID, err)
 		}
 	}
 	if err := t.conn.Flush(); err != nil {
 		return time.Time{}, fmt.Errorf("apply: %w", err)
 	}
-	at := time.Now()
+	at = time.Now()
 	for id, e := range added {
 		t.rules[id] = e
 	}
 	return at, nil
 }
 
-func (t *Table) add(e *entry) error {
+func closeQueues(entries map[string]*entry) error {
+	var errs []error
+	for _, e := range entries {
+		if e.queue != nil {
+			errs = append(errs, e.queue.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// openQueue is before the rule, which would find no listener and let packets pass.
+func (t *Table) openQueue(ctx context.Context, e *entry) (err error) {
+	if e.rule.Shaping == nil {
+		return nil
+	}
+	t.queues++
+	e.number = t.queues
+	e.queue, err = shape.Open(ctx, e.number, *e.rule.Shaping)
+	return err
+}
+
+func (t *Table) add(ctx context.Context, e *entry) error {
+	if err := t.openQueue(ctx, e); err != nil {
+		return err
+	}
 	lease := time.Duration(e.rule.LeaseMillis) * time.Millisecond
 	if err := t.conn.AddSet(e.set, nil); err != nil {
 		return err
@@ -143,7 +181,7 @@ func (t *Table) add(e *entry) error {
 	if err := t.conn.SetAddElements(e.set, e.elements(lease)); err != nil {
 		return err
 	}
-	exprs, err := expressions(e)
+	exprs, err := t.expressions(e)
 	if err != nil {
 		return err
 	}
@@ -205,10 +243,14 @@ func (t *Table) Remove(ids []string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("remove: %w", err)
 	}
 	at := time.Now()
+	gone := map[string]*entry{}
 	for _, id := range ids {
+		if e := t.rules[id]; e != nil {
+			gone[id] = e
+		}
 		delete(t.rules, id)
 	}
-	return at, nil
+	return at, closeQueues(gone)
 }
 
 // State reads every rule in force back from the kernel; one that somebody took away behind our back is not in it.
@@ -228,6 +270,9 @@ func (t *Table) State() ([]wire.RuleState, error) {
 			}
 			state := wire.RuleState{ID: id, Direction: e.rule.Direction, LeftMillis: left.Milliseconds()}
 			state.Packets, state.Bytes = counted(rule)
+			if e.queue != nil {
+				state.Shaped = e.queue.Counts()
+			}
 			states = append(states, state)
 		}
 	}

@@ -49,10 +49,10 @@ func states(t *testing.T, table *Table) map[string]wire.RuleState {
 
 func TestApplyRenewRemove(t *testing.T) {
 	table := inNamespace(t)
-	if _, err := table.Apply([]wire.Rule{drop("a", time.Minute, "10.0.0.1", "10.0.0.2"), drop("b", time.Minute)}); err != nil {
+	if _, err := table.Apply(t.Context(), []wire.Rule{drop("a", time.Minute, "10.0.0.1", "10.0.0.2"), drop("b", time.Minute)}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := table.Apply([]wire.Rule{drop("c", time.Minute), drop("a", time.Minute)}); err == nil {
+	if _, err := table.Apply(t.Context(), []wire.Rule{drop("c", time.Minute), drop("a", time.Minute)}); err == nil {
 		t.Fatal("an id in use was taken twice")
 	}
 	found := states(t, table)
@@ -83,7 +83,7 @@ func TestApplyRenewRemove(t *testing.T) {
 
 func TestLeaseRunsOut(t *testing.T) {
 	table := inNamespace(t)
-	if _, err := table.Apply([]wire.Rule{drop("short", 200*time.Millisecond, "10.0.0.1")}); err != nil {
+	if _, err := table.Apply(t.Context(), []wire.Rule{drop("short", 200*time.Millisecond, "10.0.0.1")}); err != nil {
 		t.Fatal(err)
 	}
 	deadline := time.After(5 * time.Second)
@@ -107,7 +107,7 @@ func TestLeaseRunsOut(t *testing.T) {
 
 func TestStateMissesARuleRemovedBehindOurBack(t *testing.T) {
 	table := inNamespace(t)
-	if _, err := table.Apply([]wire.Rule{drop("a", time.Minute)}); err != nil {
+	if _, err := table.Apply(t.Context(), []wire.Rule{drop("a", time.Minute)}); err != nil {
 		t.Fatal(err)
 	}
 	table.conn.FlushChain(table.chains[wire.Out])
@@ -130,7 +130,7 @@ func TestCounterCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := table.Apply([]wire.Rule{drop("a", time.Minute, "10.9.9.2"), drop("other", time.Minute, "10.9.9.3")}); err != nil {
+	if _, err := table.Apply(t.Context(), []wire.Rule{drop("a", time.Minute, "10.9.9.2"), drop("other", time.Minute, "10.9.9.3")}); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -62,6 +63,7 @@ type Rule struct {
 	Direction   Direction `json:"direction"`
 	Peers       []string  `json:"peers,omitempty"` // addresses at the other end; none: everyone but the node itself
 	Port        uint16    `json:"port,omitempty"`  // only TCP from or to this port of the node; 0: everything
+	Data        bool      `json:"data,omitempty"`  // only TCP segments that carry data: the handshake passes
 	Action      Action    `json:"action"`
 	Shaping     *Shaping  `json:"shaping,omitempty"` // with Shape
 	LeaseMillis int64     `json:"lease"`
@@ -89,6 +91,8 @@ type Request struct {
 	Nonce       string   `json:"nonce,omitempty"`
 	To          string   `json:"to,omitempty"` // address:port
 	Count       int      `json:"count,omitempty"`
+	Size        int      `json:"size,omitempty"` // Send: of each datagram, at most 1400; 0: as short as it can be
+	Say         string   `json:"say,omitempty"`  // Dial: sent on the connection, to be answered with anything within WaitMillis
 	WaitMillis  int64    `json:"wait,omitempty"`
 }
 
@@ -100,8 +104,9 @@ type Reply struct {
 	Rules        []RuleState       `json:"rules,omitempty"`  // State
 	Lapsed       []string          `json:"lapsed,omitempty"` // Renew: leases that had run out before they were renewed
 	Heard        int               `json:"heard,omitempty"`
+	Late         int               `json:"late,omitempty"`    // Heard: how many of them came after one that was sent later
 	From         string            `json:"from,omitempty"`    // Heard: where the last one came from; Ping: whom the agent sees at the other end
-	Outcome      string            `json:"outcome,omitempty"` // Dial: connected, refused, timeout, or the error; Send: sent, or the error of the last datagram
+	Outcome      string            `json:"outcome,omitempty"` // Dial: connected (with Say: answered or silent), refused, timeout, or the error; Send: sent, or the error of the last datagram
 	Can          map[string]string `json:"can,omitempty"`     // Probe: what -> "" if it can, else why not
 }
 
@@ -134,6 +139,9 @@ func (q *Request) Check() error {
 	case Send:
 		if q.Nonce == "" || len(q.Nonce) > 64 || q.Count < 1 || q.Count > 1000 {
 			return errors.New("send: want a nonce of 1 to 64 bytes and a count of 1 to 1000")
+		}
+		if q.Size < 0 || q.Size > MaxDatagram || strings.Contains(q.Nonce, "\n") {
+			return fmt.Errorf("send: want a size of 0 to %d and a nonce of one line", MaxDatagram)
 		}
 		return checkTo(q.To)
 	case Heard:

@@ -1,0 +1,150 @@
+package fault
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/pgcrucible/pgcrucible/fault/agent/wire"
+)
+
+// shapeProof measures links with datagrams, one way at a time, before, during and after.
+type shapeProof struct {
+	want Worse
+	was  map[link]measured
+}
+
+// measured is what became of a volley of datagrams.
+type measured struct {
+	sent, came, late int
+	first, all       time.Duration // until the first and the last that came was there
+}
+
+// Of a volley.
+const (
+	volley     = 200                    // datagrams
+	settleTime = 100 * time.Millisecond // without a further arrival, after the longest delay: no more come
+)
+
+// volleyOf is how many datagrams of which size show the effect: of a bandwidth, so many that they take a third of a second.
+func (f Worse) volleyOf() (count, size int) {
+	if f.Rate == 0 {
+		return volley, 0
+	}
+	size = wire.MaxDatagram
+	return min(1000, max(5, int(float64(f.Rate)/3/float64(size)))), size
+}
+
+func (p *shapeProof) before(ctx context.Context, b *linkFault) error {
+	p.was = map[link]measured{}
+	for _, pair := range b.pairs {
+		m, err := p.measure(ctx, b, pair, volley, 0)
+		if err != nil {
+			return err
+		}
+		if m.came < m.sent*9/10 || m.came > m.sent {
+			return fmt.Errorf("%d of %d datagrams came over %s before the fault: it would prove nothing", m.came, m.sent, pair)
+		}
+		p.was[pair] = m
+	}
+	return nil
+}
+
+func (p *shapeProof) bites(ctx context.Context, b *linkFault) (string, error) {
+	if _, err := b.rules.state(ctx); err != nil {
+		return "", err
+	}
+	var seen []string
+	count, size := p.want.volleyOf()
+	for _, pair := range b.pairs {
+		m, err := p.measure(ctx, b, pair, count, size)
+		if err != nil {
+			return "", err
+		}
+		if err := p.want.shows(m, size); err != nil {
+			return "", fmt.Errorf("%s: %w", pair, err)
+		}
+		seen = append(seen, fmt.Sprintf("%s: %d of %d datagrams came, %d late, the first after %s, the last after %s",
+			pair, m.came, m.sent, m.late, m.first.Round(time.Microsecond), m.all.Round(time.Microsecond)))
+	}
+	return strings.Join(seen, "; "), nil
+}
+
+// shows says what of the effect cannot be seen in a volley. Bounds are five standard deviations wide.
+func (f Worse) shows(m measured, size int) error {
+	n := float64(m.sent)
+	spread := func(share float64) float64 { return 5 * math.Sqrt(share*(1-share)/n) }
+	kept := float64(m.came) / n
+	if low, high := (1-f.Loss-spread(f.Loss))*(1-0.001), (1-f.Loss+spread(f.Loss))*(1+f.Duplicate+spread(f.Duplicate)); kept < low || kept > high {
+		return fmt.Errorf("%d of %d datagrams came, of which %v should have been lost and %v doubled", m.came, m.sent, f.Loss, f.Duplicate)
+	}
+	if f.Loss >= 0.05 && f.Duplicate == 0 && m.came == m.sent {
+		return fmt.Errorf("no datagram of %d was lost", m.sent)
+	}
+	if f.Duplicate >= 0.05 && f.Loss == 0 && m.came <= m.sent {
+		return fmt.Errorf("no datagram of %d came twice", m.sent)
+	}
+	if f.Reorder >= 0.05 && m.late == 0 && m.came > 0 {
+		return fmt.Errorf("no datagram of %d overtook another", m.sent)
+	}
+	if least := f.Delay - f.Jitter; f.Reorder == 0 && m.came > 0 && m.first < least {
+		return fmt.Errorf("a datagram came after %s, of at least %s", m.first, least)
+	}
+	bytes := float64(m.came) * float64(size+28)
+	if f.Rate > 0 && m.came > 0 && m.all.Seconds() < 0.8*bytes/float64(f.Rate) {
+		return fmt.Errorf("%.0f bytes came in %s, of at most %d bytes/s", bytes, m.all, f.Rate)
+	}
+	return nil
+}
+
+// whole measures again: as before, within a tenth of the datagrams.
+func (p *shapeProof) whole(ctx context.Context, b *linkFault) (string, error) {
+	for _, pair := range b.pairs {
+		m, err := p.measure(ctx, b, pair, volley, 0)
+		if err != nil {
+			return "", err
+		}
+		if m.came < m.sent*9/10 || m.came > m.sent {
+			return "", fmt.Errorf("%d of %d datagrams come over %s", m.came, m.sent, pair)
+		}
+		if least := p.want.Delay - p.want.Jitter; least > 20*time.Millisecond && m.first >= least {
+			return "", fmt.Errorf("the first datagram over %s still takes %s", pair, m.first)
+		}
+	}
+	return "datagrams come over " + linkNames(b.pairs) + " as before", nil
+}
+
+// measure sends a volley over a link and waits until no more of it comes.
+func (p *shapeProof) measure(ctx context.Context, b *linkFault, l link, count, size int) (measured, error) {
+	m := measured{sent: count}
+	nonce := rand.Text()
+	began := time.Now()
+	if err := b.prober.send(ctx, l, nonce, count, size); err != nil {
+		return m, err
+	}
+	quiet := p.want.Delay + p.want.Jitter + settleTime
+	if p.want.Rate > 0 { // other traffic stands in the same line
+		quiet += time.Second / 2
+	}
+	last := time.Now()
+	for time.Since(last) < quiet && (m.came < count || p.want.Duplicate > 0) {
+		came, late, err := b.prober.came(ctx, l, nonce)
+		if err != nil {
+			return m, err
+		}
+		if came > m.came {
+			last = time.Now()
+			if m.came == 0 {
+				m.first = last.Sub(began)
+			}
+			m.came, m.late, m.all = came, late, last.Sub(began)
+		}
+		if err := pause(ctx, time.Millisecond); err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}
