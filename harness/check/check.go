@@ -45,7 +45,12 @@ func All() []Checker {
 		named{"amcheck", amcheck},
 		named{"archive", archive},
 		named{"logs", logs},
-		Serializability{}, Linearizable{}, Bank{}, Sequences{}, StandbyReads{}, TwoPhase{},
+		Serializability{},
+		Linearizable{},
+		Bank{},
+		Sequences{},
+		StandbyReads{},
+		TwoPhase{},
 	}
 }
 

@@ -27,8 +27,8 @@ func putVersion(key string, value, version int64) history.Access {
 	return history.Access{Write: true, Key: key, Value: value, Version: version}
 }
 
-func gotVersion(key string, value, version int64) history.Access {
-	return history.Access{Key: key, Value: value, Version: version}
+func gotVersion(value, version int64) history.Access {
+	return history.Access{Key: "x", Value: value, Version: version}
 }
 
 func onStandby(op history.Op) history.Op {
@@ -36,15 +36,15 @@ func onStandby(op history.Op) history.Op {
 	return op
 }
 
-func prepareOf(gid string, from int, outcome history.Outcome) history.Op {
-	op := step(history.Prepare, 1, from, outcome, put("a", int64(from)), put("b", int64(from)))
+func prepareOf(gid string, outcome history.Outcome) history.Op {
+	op := step(history.Prepare, 1, 0, outcome, put("a", 1), put("b", 1))
 	op.Token = gid
 	return op
 }
 
-func decide(kind history.Kind, gid string, from int, outcome history.Outcome) history.Op {
-	op := step(kind, 1, from, outcome)
-	op.Token = gid
+func decide(kind history.Kind, outcome history.Outcome) history.Op {
+	op := step(kind, 1, 20, outcome)
+	op.Token = "g"
 	return op
 }
 
@@ -57,7 +57,7 @@ func ending(prepared []string, decided map[string]int) func(*history.Run) {
 
 func losable(n int) func(*history.Run) { return func(run *history.Run) { run.Budget.Lost = n } }
 
-func committed(level string) func(*history.Run) { return func(run *history.Run) { run.Commit = level } }
+func remoteApply(run *history.Run) { run.Commit = "remote_apply" }
 
 func movedAt(from int) func(*history.Run) {
 	return func(run *history.Run) {
@@ -111,38 +111,38 @@ func TestTransactionalCheckers(t *testing.T) {
 		{"sequence, nothing", Sequences{}, ops{next(1, 0, doubt, 1)}, nil, history.Undecided, "No value"},
 		{"sequence, nameless", Sequences{}, ops{step(history.Next, 1, 0, ok, put("", 1))}, nil, history.Undecided, "refused"},
 
-		{"standby, current", StandbyReads{}, ops{one, onStandby(step(history.Read, 2, 20, ok, gotVersion("x", 1, 1)))}, nil, history.Pass, "none missed"},
-		{"standby, behind", StandbyReads{}, ops{one, two, onStandby(step(history.Read, 2, 40, ok, gotVersion("x", 1, 1)))}, nil, history.Pass, "by 10 ms in the median"},
-		{"standby, behind under remote_apply", StandbyReads{}, ops{one, two, onStandby(step(history.Read, 2, 40, ok, gotVersion("x", 1, 1)))}, with{committed("remote_apply")}, history.Fail, "under remote_apply"},
-		{"standby, behind after the failover", StandbyReads{}, ops{one, two, onStandby(step(history.Read, 2, 40, ok, gotVersion("x", 1, 1)))}, with{committed("remote_apply"), movedAt(35)}, history.Pass, "1 read missed"},
-		{"standby, concurrent under remote_apply", StandbyReads{}, ops{one, two, onStandby(step(history.Read, 2, 25, ok, gotVersion("x", 1, 1)))}, with{committed("remote_apply")}, history.Pass, "none missed"},
-		{"standby, local-only is not promised", StandbyReads{}, ops{one, step(history.Write, 1, 20, local, putVersion("x", 2, 2)), onStandby(step(history.Read, 2, 40, ok, gotVersion("x", 1, 1)))}, with{committed("remote_apply")}, history.Pass, "none missed"},
-		{"standby, goes back", StandbyReads{}, ops{one, two, onStandby(step(history.Read, 2, 40, ok, gotVersion("x", 2, 2))), onStandby(step(history.Read, 2, 60, ok, gotVersion("x", 1, 1)))}, nil, history.Fail, "state 1 of key \"x\" after state 2"},
-		{"standby, of what failed", StandbyReads{}, ops{one, step(history.Write, 1, 20, failed, put("x", 2)), onStandby(step(history.Read, 2, 40, ok, gotVersion("x", 2, 2)))}, nil, history.Fail, "that failed"},
-		{"standby, of what nobody wrote", StandbyReads{}, ops{one, onStandby(step(history.Read, 2, 40, ok, gotVersion("x", 9, 2)))}, nil, history.Fail, "nobody wrote"},
-		{"standby, of an unknown one", StandbyReads{}, ops{one, step(history.Write, 1, 20, doubt, put("x", 2)), onStandby(step(history.Read, 2, 40, ok, gotVersion("x", 2, 2)))}, nil, history.Pass, "went back"},
+		{"standby, current", StandbyReads{}, ops{one, onStandby(step(history.Read, 2, 20, ok, gotVersion(1, 1)))}, nil, history.Pass, "none missed"},
+		{"standby, behind", StandbyReads{}, ops{one, two, onStandby(step(history.Read, 2, 40, ok, gotVersion(1, 1)))}, nil, history.Pass, "by 10 ms in the median"},
+		{"standby, behind under remote_apply", StandbyReads{}, ops{one, two, onStandby(step(history.Read, 2, 40, ok, gotVersion(1, 1)))}, with{remoteApply}, history.Fail, "under remote_apply"},
+		{"standby, behind after the failover", StandbyReads{}, ops{one, two, onStandby(step(history.Read, 2, 40, ok, gotVersion(1, 1)))}, with{remoteApply, movedAt(35)}, history.Pass, "1 read missed"},
+		{"standby, concurrent under remote_apply", StandbyReads{}, ops{one, two, onStandby(step(history.Read, 2, 25, ok, gotVersion(1, 1)))}, with{remoteApply}, history.Pass, "none missed"},
+		{"standby, local-only is not promised", StandbyReads{}, ops{one, step(history.Write, 1, 20, local, putVersion("x", 2, 2)), onStandby(step(history.Read, 2, 40, ok, gotVersion(1, 1)))}, with{remoteApply}, history.Pass, "none missed"},
+		{"standby, goes back", StandbyReads{}, ops{one, two, onStandby(step(history.Read, 2, 40, ok, gotVersion(2, 2))), onStandby(step(history.Read, 2, 60, ok, gotVersion(1, 1)))}, nil, history.Fail, "state 1 of key \"x\" after state 2"},
+		{"standby, of what failed", StandbyReads{}, ops{one, step(history.Write, 1, 20, failed, put("x", 2)), onStandby(step(history.Read, 2, 40, ok, gotVersion(2, 2)))}, nil, history.Fail, "that failed"},
+		{"standby, of what nobody wrote", StandbyReads{}, ops{one, onStandby(step(history.Read, 2, 40, ok, gotVersion(9, 2)))}, nil, history.Fail, "nobody wrote"},
+		{"standby, of an unknown one", StandbyReads{}, ops{one, step(history.Write, 1, 20, doubt, put("x", 2)), onStandby(step(history.Read, 2, 40, ok, gotVersion(2, 2)))}, nil, history.Pass, "went back"},
 		{"standby, list goes back", StandbyReads{}, ops{step(history.Txn, 1, 0, ok, put("l", 1)), onStandby(step(history.Txn, 2, 40, ok, history.Access{Key: "l", List: []int64{1}})), onStandby(step(history.Txn, 2, 60, ok, history.Access{Key: "l"}))}, nil, history.Fail, "state 0"},
 
-		{"linearizable", Linearizable{}, ops{one, two, step(history.Read, 2, 40, ok, gotVersion("x", 2, 2))}, nil, history.Pass, "3 operations on 1 key"},
-		{"not linearizable", Linearizable{}, ops{one, two, step(history.Read, 2, 40, ok, gotVersion("x", 1, 1))}, nil, history.Fail, "explains client 2's operation 40"},
-		{"a lost write within the budget", Linearizable{}, ops{one, two, step(history.Read, 2, 40, ok, gotVersion("x", 1, 1)), step(history.Write, 3, 40, ok, putVersion("y", 7, 1))}, with{losable(1)}, history.Pass, "1 key lost a write"},
+		{"linearizable", Linearizable{}, ops{one, two, step(history.Read, 2, 40, ok, gotVersion(2, 2))}, nil, history.Pass, "3 operations on 1 key"},
+		{"not linearizable", Linearizable{}, ops{one, two, step(history.Read, 2, 40, ok, gotVersion(1, 1))}, nil, history.Fail, "explains client 2's operation 40"},
+		{"a lost write within the budget", Linearizable{}, ops{one, two, step(history.Read, 2, 40, ok, gotVersion(1, 1)), step(history.Write, 3, 40, ok, putVersion("y", 7, 1))}, with{losable(1)}, history.Pass, "1 key lost a write"},
 		{"linearizable, malformed", Linearizable{}, ops{one, one}, nil, history.Undecided, "refused"},
 
-		{"two-phase, committed", TwoPhase{}, ops{prepareOf("g", 0, ok), decide(history.CommitPrepared, "g", 20, ok)}, with{ending(nil, map[string]int{"g": 2})}, history.Pass, "as decided"},
-		{"two-phase, rolled back", TwoPhase{}, ops{prepareOf("g", 0, ok), decide(history.RollbackPrepared, "g", 20, ok)}, with{ending(nil, map[string]int{"g": 0})}, history.Pass, "as decided"},
-		{"two-phase, still prepared", TwoPhase{}, ops{prepareOf("g", 0, ok)}, with{ending([]string{"g"}, map[string]int{})}, history.Pass, "as decided"},
-		{"two-phase, prepared and gone", TwoPhase{}, ops{prepareOf("g", 0, ok)}, with{ending(nil, map[string]int{})}, history.Fail, "it is gone"},
-		{"two-phase, gone within the budget", TwoPhase{}, ops{prepareOf("g", 0, ok)}, with{ending(nil, map[string]int{}), losable(1)}, history.Pass, "within the budget"},
-		{"two-phase, unknown and gone", TwoPhase{}, ops{prepareOf("g", 0, doubt)}, with{ending(nil, map[string]int{})}, history.Pass, "as decided"},
-		{"two-phase, committed and lost", TwoPhase{}, ops{prepareOf("g", 0, ok), decide(history.CommitPrepared, "g", 20, ok)}, with{ending(nil, map[string]int{})}, history.Fail, "rows are missing"},
-		{"two-phase, by half", TwoPhase{}, ops{prepareOf("g", 0, ok), decide(history.CommitPrepared, "g", 20, ok)}, with{ending(nil, map[string]int{"g": 1}), losable(9)}, history.Fail, "1 of its 2 rows"},
-		{"two-phase, committed and prepared again", TwoPhase{}, ops{prepareOf("g", 0, ok), decide(history.CommitPrepared, "g", 20, ok)}, with{ending([]string{"g"}, map[string]int{}), losable(9)}, history.Fail, "prepared again"},
-		{"two-phase, rolled back and there", TwoPhase{}, ops{prepareOf("g", 0, ok), decide(history.RollbackPrepared, "g", 20, ok)}, with{ending(nil, map[string]int{"g": 2})}, history.Fail, "rolled back, and its rows are there"},
-		{"two-phase, there though nobody committed", TwoPhase{}, ops{prepareOf("g", 0, ok)}, with{ending(nil, map[string]int{"g": 2})}, history.Fail, "nobody committed"},
-		{"two-phase, failed and there", TwoPhase{}, ops{prepareOf("g", 0, failed)}, with{ending([]string{"g"}, map[string]int{})}, history.Fail, "preparation failed"},
-		{"two-phase, commit in doubt", TwoPhase{}, ops{prepareOf("g", 0, ok), decide(history.CommitPrepared, "g", 20, doubt)}, with{ending([]string{"g"}, map[string]int{})}, history.Pass, "as decided"},
-		{"two-phase, nobody looked", TwoPhase{}, ops{prepareOf("g", 0, ok)}, nil, history.Undecided, "No writable node"},
-		{"two-phase, decided before", TwoPhase{}, ops{prepareOf("h", 0, ok), decide(history.CommitPrepared, "g", 20, ok)}, nil, history.Undecided, "refused"},
+		{"two-phase, committed", TwoPhase{}, ops{prepareOf("g", ok), decide(history.CommitPrepared, ok)}, with{ending(nil, map[string]int{"g": 2})}, history.Pass, "as decided"},
+		{"two-phase, rolled back", TwoPhase{}, ops{prepareOf("g", ok), decide(history.RollbackPrepared, ok)}, with{ending(nil, map[string]int{"g": 0})}, history.Pass, "as decided"},
+		{"two-phase, still prepared", TwoPhase{}, ops{prepareOf("g", ok)}, with{ending([]string{"g"}, map[string]int{})}, history.Pass, "as decided"},
+		{"two-phase, prepared and gone", TwoPhase{}, ops{prepareOf("g", ok)}, with{ending(nil, map[string]int{})}, history.Fail, "it is gone"},
+		{"two-phase, gone within the budget", TwoPhase{}, ops{prepareOf("g", ok)}, with{ending(nil, map[string]int{}), losable(1)}, history.Pass, "within the budget"},
+		{"two-phase, unknown and gone", TwoPhase{}, ops{prepareOf("g", doubt)}, with{ending(nil, map[string]int{})}, history.Pass, "as decided"},
+		{"two-phase, committed and lost", TwoPhase{}, ops{prepareOf("g", ok), decide(history.CommitPrepared, ok)}, with{ending(nil, map[string]int{})}, history.Fail, "rows are missing"},
+		{"two-phase, by half", TwoPhase{}, ops{prepareOf("g", ok), decide(history.CommitPrepared, ok)}, with{ending(nil, map[string]int{"g": 1}), losable(9)}, history.Fail, "1 of its 2 rows"},
+		{"two-phase, committed and prepared again", TwoPhase{}, ops{prepareOf("g", ok), decide(history.CommitPrepared, ok)}, with{ending([]string{"g"}, map[string]int{}), losable(9)}, history.Fail, "prepared again"},
+		{"two-phase, rolled back and there", TwoPhase{}, ops{prepareOf("g", ok), decide(history.RollbackPrepared, ok)}, with{ending(nil, map[string]int{"g": 2})}, history.Fail, "rolled back, and its rows are there"},
+		{"two-phase, there though nobody committed", TwoPhase{}, ops{prepareOf("g", ok)}, with{ending(nil, map[string]int{"g": 2})}, history.Fail, "nobody committed"},
+		{"two-phase, failed and there", TwoPhase{}, ops{prepareOf("g", failed)}, with{ending([]string{"g"}, map[string]int{})}, history.Fail, "preparation failed"},
+		{"two-phase, commit in doubt", TwoPhase{}, ops{prepareOf("g", ok), decide(history.CommitPrepared, doubt)}, with{ending([]string{"g"}, map[string]int{})}, history.Pass, "as decided"},
+		{"two-phase, nobody looked", TwoPhase{}, ops{prepareOf("g", ok)}, nil, history.Undecided, "No writable node"},
+		{"two-phase, decided before", TwoPhase{}, ops{prepareOf("h", ok), decide(history.CommitPrepared, ok)}, nil, history.Undecided, "refused"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -166,7 +166,7 @@ func TestTransactionalCheckers(t *testing.T) {
 
 func TestLinearizablePicture(t *testing.T) {
 	run := &history.Run{Ops: []history.Op{
-		step(history.Write, 1, 0, history.OK, putVersion("x", 1, 1)), step(history.Read, 2, 40, history.OK, gotVersion("x", 0, 0)),
+		step(history.Write, 1, 0, history.OK, putVersion("x", 1, 1)), step(history.Read, 2, 40, history.OK, gotVersion(0, 0)),
 	}}
 	var page bytes.Buffer
 	if drawn, err := LinearizablePicture(&page, run); err != nil || !drawn || !strings.Contains(page.String(), "write 1") {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -68,8 +69,7 @@ func write(path string, part *jepsen.Part, json bool) error {
 		return fmt.Errorf("export: %w", err)
 	}
 	if err := part.Write(file, json); err != nil {
-		file.Close()
-		return err
+		return errors.Join(err, file.Close())
 	}
 	if err := file.Close(); err != nil {
 		return fmt.Errorf("export %s: %w", path, err)

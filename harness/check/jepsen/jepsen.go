@@ -88,10 +88,8 @@ func (p *Part) Write(to io.Writer, json bool) error {
 	if json {
 		shape = jsonShape
 	}
-	out.WriteString(shape.open)
-	var line []byte
+	line := []byte(shape.open)
 	for i, e := range p.events() {
-		line = line[:0]
 		if i > 0 {
 			line = append(line, shape.between...)
 		}
@@ -99,8 +97,11 @@ func (p *Part) Write(to io.Writer, json bool) error {
 		if _, err := out.Write(line); err != nil {
 			return fmt.Errorf("write history: %w", err)
 		}
+		line = line[:0]
 	}
-	out.WriteString(shape.end)
+	if _, err := out.Write(append(line, shape.end...)); err != nil {
+		return fmt.Errorf("write history: %w", err)
+	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("write history: %w", err)
 	}

@@ -3,7 +3,6 @@ package linear
 import (
 	"fmt"
 	"io"
-
 	"time"
 
 	"github.com/anishathalye/porcupine"
