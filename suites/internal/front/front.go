@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	tclog "github.com/testcontainers/testcontainers-go/log"
+
 	"github.com/pgcrucible/pgcrucible/harness/history"
 	"github.com/pgcrucible/pgcrucible/harness/image"
 	"github.com/pgcrucible/pgcrucible/harness/judge"
@@ -56,6 +58,7 @@ func Open(ctx context.Context, s settings.Settings, to io.Writer) (*Front, error
 	if err := s.PrepareOut(); err != nil {
 		return nil, err
 	}
+	tclog.SetDefault(silent{}) // its banner is nobody's step; what goes wrong comes back as errors
 	f := &Front{Settings: s, steps: reports.NewSteps(to), out: s.Out}
 	if f.ready, err = image.Prepare(ctx, image.Want{Version: s.Version, Image: s.Image}, f.steps.Say); err != nil {
 		return nil, err
@@ -125,6 +128,11 @@ func (f *Front) report(to io.Writer) error {
 	_, err := fmt.Fprintf(to, "\n%s\nevidence: %s\n", reports.Table(f.results, reports.Colour(to)), f.out)
 	return err
 }
+
+// silent is a logger that says nothing.
+type silent struct{}
+
+func (silent) Printf(string, ...any) {}
 
 // moduleRoot is the folder of the nearest go.mod above the working folder, which for a test binary is its package's;
 // without one it is the working folder.
