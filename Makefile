@@ -89,4 +89,4 @@ lint: ## the linter that holds the architecture
 
 clean: ## remove out/, built programs, and what kept or killed runs left on the engine
 	rm -rf out $(BIN)
-	@$(GO) run ./harness/session/sweep/main
+	@$(GO) run ./harness/session/clean

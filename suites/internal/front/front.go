@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	tclog "github.com/testcontainers/testcontainers-go/log"
 
+	"github.com/pgcrucible/pgcrucible/harness/check"
 	"github.com/pgcrucible/pgcrucible/harness/history"
 	"github.com/pgcrucible/pgcrucible/harness/image"
 	"github.com/pgcrucible/pgcrucible/harness/judge"
@@ -79,6 +81,11 @@ func (f *Front) Play(ctx context.Context, c Case) (reports.Result, error) {
 	if err != nil {
 		return reports.Result{}, errors.Join(played, err)
 	}
+	if f.Settings.Keep && check.Overall(result.Verdicts) != history.Pass {
+		if err := f.session.Keep(ctx, caseLabel, c.id()); err != nil {
+			return result, fmt.Errorf("keep the pair: %w", err)
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.results = append(f.results, result)
@@ -100,8 +107,10 @@ func Judge(dir string) (reports.Result, error) {
 
 func (f *Front) setup(c Case) scenarios.Setup {
 	s := f.Settings
+	labels := maps.Clone(f.session.Labels())
+	labels[caseLabel] = c.id()
 	return scenarios.Setup{
-		Ready: f.ready, Labels: f.session.Labels(), Procedure: procedure.Manual{}, Level: c.Level,
+		Ready: f.ready, Labels: labels, Procedure: procedure.Manual{}, Level: c.Level,
 		Seed: s.Seed, Repetition: c.Repetition, Clients: s.Clients, Rate: s.Rate, Rows: s.Rows, MinBefore: s.MinBefore,
 		Out: f.out, Keep: s.Keep, Settings: s.Given(), Replay: s.Replay(c.Scenario.Name, c.Level, c.Repetition),
 		Log: f.steps.Step,

@@ -1,0 +1,28 @@
+// Command clean removes from the engine what kept or killed runs left there, whatever session it was of, and says what it removed.
+// A run that is alive loses its pair too.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/pgcrucible/pgcrucible/harness/session"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	removed, err := session.Sweep(ctx)
+	for _, thing := range removed {
+		fmt.Println("removed", thing)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "clean:", err)
+		os.Exit(2)
+	}
+}
