@@ -127,7 +127,7 @@ func newPage(r Result) timelinePage {
 		Name: line(r.Name()), Status: r.Status(), Badge: sign(r.Status()), Sentence: Clean(r.Sentence()), Story: Clean(run.Story),
 		Budget: budget(r), Measures: measureRows(measure(r)), Legend: legends(), Phases: phaseRows(r),
 		Facts: facts(run), Settings: pairs(run.Settings), Machine: pairs(run.Machine), Nodes: nodeRows(run),
-		Replay: Clean(run.Replay), Recheck: "go run ./reports/render " + Clean(r.Dir),
+		Replay: Clean(run.Replay), Recheck: "make recheck RUN=" + Clean(r.Dir),
 	}
 	p.Head = newHead(p.Name + ": " + string(p.Status))
 	for _, text := range troubles(r) {

@@ -26,7 +26,7 @@ func TestTimelineTellsEverything(t *testing.T) {
 	page := pageOf(t, r)
 	want := []string{
 		r.Sentence(), r.Run.Story, r.Run.Replay, "pgcrucible/postgres:17", "10.77.0.11", "kill(pg1 postmaster)", "connection refused on 10.77.0.11:5432",
-		"primary · TL 1", "standby · TL 3", ">down<", "outage 182 ms", "fault 1.2 s after the pair has settled", "go run ./reports/render", "36 acknowledged writes are not on the final primary",
+		"primary · TL 1", "standby · TL 3", ">down<", "outage 182 ms", "fault 1.2 s after the pair has settled", "make recheck RUN=", "36 acknowledged writes are not on the final primary",
 		"past", "close-up 1", "SIGKILL", "exceeded", `http-equiv="Content-Security-Policy"`,
 	}
 	for _, w := range want {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/pgcrucible/pgcrucible/fault"
 	"github.com/pgcrucible/pgcrucible/harness/cluster"
+	"github.com/pgcrucible/pgcrucible/harness/conditions"
 	"github.com/pgcrucible/pgcrucible/harness/history"
 	"github.com/pgcrucible/pgcrucible/harness/procedure"
 	"github.com/pgcrucible/pgcrucible/harness/workload"
@@ -43,7 +45,8 @@ type play struct {
 	recorder *history.Recorder
 	manifest history.Manifest
 	stage    *Stage
-	cluster  *cluster.Cluster // nil until it is built
+	cluster  *cluster.Cluster    // nil until it is built
+	machine  conditions.Snapshot // before the load
 }
 
 // open makes the run's folder with a first manifest and starts its clock.
@@ -84,6 +87,7 @@ func (p *play) play(ctx context.Context) error {
 	if err := ledger.Prepare(ctx, p.cluster); err != nil {
 		return err
 	}
+	p.machine = conditions.Take()
 	s.crew.begin(ctx, workload.Sampler{})
 	s.crew.begin(ctx, ledger)
 	err := p.tell(ctx)
@@ -95,7 +99,9 @@ func (p *play) play(ctx context.Context) error {
 		err = s.Acknowledged(ctx, 1) // the story is over when clients can write
 	}
 	p.log("stop the load")
-	return errors.Join(err, healed, s.crew.end())
+	err = errors.Join(err, healed, s.crew.end())
+	maps.Copy(p.manifest.Machine, p.machine.Until(conditions.Take()))
+	return err
 }
 
 // build starts the pair.
