@@ -165,8 +165,8 @@ func TestPagesInABrowser(t *testing.T) {
 	t.Run("index", func(t *testing.T) { testIndex(t, b, filepath.Join(dir, IndexFile), report) })
 	t.Run("pictures", func(t *testing.T) {
 		takePictures(t, b, "timeline", filepath.Join(dir, report.Runs[3].Page), "light", "dark", "print")
-		takePictures(t, b, "index", filepath.Join(dir, IndexFile), "light", "dark", "print")
-		takePictures(t, b, "hostile", filepath.Join(dir, report.Runs[9].Page), "dark")
+		takePictures(t, b, "index", filepath.Join(dir, IndexFile), "light", "dark")
+		takePictures(t, b, "hostile", filepath.Join(dir, report.Runs[9].Page), "light")
 	})
 	t.Run("keyboard", func(t *testing.T) { testKeyboard(t, b) })
 	t.Run("a million operations", func(t *testing.T) { testMillion(t, b) })

@@ -108,10 +108,18 @@ func dataOf(a axis, bins []bin) viewData {
 // shades are the faults and the outage behind everything.
 func (s story) shades(a axis) []block {
 	var all []block
+	var fault history.Window // faults that overlap are one shade: each more would make it darker
 	for _, span := range s.spans {
-		if span.Name == history.SpanFault && a.touches(span.Start, span.End) && len(all) < mostBars {
-			all = append(all, block{Left: a.left(span.Start), Width: a.width(span.Start, span.End), Class: "fault"})
+		if span.Name != history.SpanFault || !a.touches(span.Start, span.End) || len(all) == mostBars {
+			continue
 		}
+		if n := len(all); n > 0 && span.Start <= fault.To {
+			fault.To = max(fault.To, span.End)
+			all[n-1].Width = a.width(fault.From, fault.To)
+			continue
+		}
+		fault = history.Window{From: span.Start, To: span.End}
+		all = append(all, block{Left: a.left(span.Start), Width: a.width(span.Start, span.End), Class: "fault"})
 	}
 	if w := s.result.Phases.Outage; w != nil && a.touches(w.From, w.To) {
 		all = append(all, block{Left: a.left(w.From), Width: a.width(w.From, w.To), Class: "outage"})
