@@ -72,7 +72,7 @@ func (f KillFault) Bind(ctx context.Context, r *Runner) (Bound, error) {
 	if b.before, err = node.PIDs(ctx, process); err != nil {
 		return nil, fmt.Errorf("find %s on %s: %w", process, node, err)
 	}
-	if len(b.before) == 0 {
+	if len(b.before) == 0 && !f.Container { // a container is worth killing also while a rewind runs in it
 		return nil, fmt.Errorf("%w: no %s on %s", ErrNoTarget, process, node)
 	}
 	return b, nil
@@ -114,6 +114,10 @@ func (b *boundKill) Verify(ctx context.Context) (Evidence, error) {
 	var err error
 	if b.whole() {
 		evidence.Effect, err = b.deaf(ctx)
+		if err == nil && b.fault.Container {
+			err = b.lifeless(ctx)
+			evidence.Effect += ", no program runs in its container"
+		}
 	} else {
 		evidence.Effect, err = b.victimsGone(ctx)
 	}
@@ -141,6 +145,14 @@ func (b *boundKill) deaf(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("a connection to %s is still %s", b.node, outcome)
 		}
 	}
+}
+
+// lifeless asks the engine for a shell in the container: without PostgreSQL in it, its port would be refused anyway.
+func (b *boundKill) lifeless(ctx context.Context) error {
+	if _, err := b.node.Shell(ctx, ":"); err == nil {
+		return fmt.Errorf("programs still run in the container of %s", b.node)
+	}
+	return nil
 }
 
 func (b *boundKill) victimsGone(ctx context.Context) (string, error) {

@@ -32,8 +32,8 @@ func (s *Stage) RejoinInterrupted(ctx context.Context, old *cluster.Node) error 
 	if err == nil {
 		return fmt.Errorf("the rejoin of %s came to its end, although it was to be interrupted", old)
 	}
-	if ctx.Err() != nil {
-		return err
+	if err := errors.Join(ctx.Err(), s.nothingLeft(), s.missed()); err != nil {
+		return err // it was not the fault that interrupted it
 	}
 	s.Mark("rejoin interrupted: " + err.Error())
 	return nil
@@ -91,7 +91,18 @@ func (s *Stage) reached(ctx context.Context, point procedure.Point, node *cluste
 		return nil
 	}
 	s.Mark(fmt.Sprintf("%s on %s", point, node))
-	return s.Inject(ctx, f)
+	err := s.Inject(ctx, f)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hooked = errors.Join(s.hooked, err)
+	return err
+}
+
+// missed is why faults at points could not be injected, if any could not.
+func (s *Stage) missed() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hooked
 }
 
 // nothingLeft is an error if a fault that was set with InjectAt was never injected: its point was not reached.

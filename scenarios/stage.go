@@ -31,7 +31,8 @@ type Stage struct {
 	mu     sync.Mutex
 	plan   []string
 	points map[procedure.Point]fault.Fault
-	stays  int // how many crews of clients stayed with a node
+	hooked error // of faults injected at points
+	stays  int   // how many crews of clients stayed with a node
 }
 
 // Cluster is the pair.
