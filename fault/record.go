@@ -62,6 +62,7 @@ func (in *Injected) recordComposition(err error) {
 		Name: SpanComposition, Detail: in.Bound.String(), Start: in.runner.Recorder.At(in.began), End: in.runner.Recorder.Now(),
 		Values: in.Evidence.values(),
 	}
+	span.Values[history.ValueAsked] = in.runner.Recorder.At(in.asked).String()
 	if err != nil {
 		span.Err = err.Error()
 	}
@@ -73,6 +74,7 @@ func (in *Injected) recordFault(end time.Duration, err error) {
 		Name: history.SpanFault, Node: list(in.Bound.Targets()), Detail: in.Bound.String(),
 		Start: in.runner.Recorder.At(in.began), End: end, Values: in.Evidence.values(),
 	}
+	span.Values[history.ValueAsked] = in.runner.Recorder.At(in.asked).String()
 	if err != nil {
 		span.Err = err.Error()
 	}

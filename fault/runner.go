@@ -65,6 +65,7 @@ type Injected struct {
 	Evidence Evidence // of the verification after injection
 
 	runner *Runner
+	asked  time.Time // when it was asked for: the effect did not begin before
 	began  time.Time // when the effect began
 	entry  int       // in the journal
 	once   sync.Once
@@ -115,6 +116,7 @@ func (r *Runner) start(ctx context.Context, bound Bound) (*Injected, error) {
 }
 
 func (in *Injected) inject(ctx context.Context) (err error) {
+	in.asked = time.Now()
 	in.Active, err = in.Bound.Inject(ctx)
 	in.began = time.Now()
 	if err != nil {

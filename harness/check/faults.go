@@ -17,7 +17,7 @@ func faults(run *history.Run) history.Verdict {
 		case span.Err != "":
 			witness.Detail += ": " + span.Err
 			broken = append(broken, witness)
-		case len(span.Values) == 0:
+		case span.Values["effect"] == "":
 			mute = append(mute, witness)
 		}
 	}

@@ -35,3 +35,30 @@ func TestGoodRunsPassEverything(t *testing.T) {
 		})
 	}
 }
+
+// On a slow machine a fault is seen seconds after it took effect, and what the servers said meanwhile is explained.
+func TestAFaultThatWasSeenLateExplainsWhatCameBefore(t *testing.T) {
+	run := handmade.CutSync()
+	fault := span(run, history.SpanFault)
+	fault.Values[history.ValueAsked], fault.Start = ms(2990).String(), ms(3900)
+	for _, c := range []struct {
+		at    int
+		state string
+		want  history.Status
+	}{
+		{3100, "08006", history.Pass}, {9000, "57014", history.Pass}, {1000, "08006", history.Fail}, {1000, "57014", history.Fail}, {3100, "28000", history.Fail},
+	} {
+		run.Final[1].Log = []history.LogLine{handmade.Line(run, c.at, "FATAL", c.state, "could not receive data from WAL stream")}
+		if v := logs(run); v.Status != c.want {
+			t.Errorf("%s at %d ms: %s, want %s: %s", c.state, c.at, v.Status, c.want, v.Sentence)
+		}
+	}
+}
+
+func TestNothingMovesSoNothingIsRewound(t *testing.T) {
+	run := handmade.CutSync()
+	run.Expect.NoRewind = true
+	if v := wayBack(run); v.Status != history.Pass {
+		t.Errorf("%s: %s", v.Status, v.Sentence)
+	}
+}

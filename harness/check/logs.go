@@ -8,13 +8,10 @@ import (
 	"github.com/pgcrucible/pgcrucible/harness/history"
 )
 
-// settling is for how long after something was done to the pair a server may still complain of it: the standby's
-// receiver tries again every 5 s (wal_retrieve_retry_interval).
-const settling = 10 * time.Second
-
-// explained are the conditions with which PostgreSQL ends a session or refuses one because somebody stopped, killed or
-// started a server, or cut a link (documentation, "PostgreSQL Error Codes"). They are explained only near such a thing.
-func explained(state string) bool {
+// explained is for how long after something was done to the pair a FATAL line of a condition is explained by it. They are
+// the conditions with which PostgreSQL ends a session or refuses one because somebody stopped, killed or started a server,
+// or cut a link (documentation, "PostgreSQL Error Codes"); all others, and these when all is calm, are findings.
+func explained(state string) (patience time.Duration, ok bool) {
 	switch state {
 	case "57P01", // admin_shutdown: a session or the WAL receiver ended because the server stops
 		"57014",                                     // query_canceled: FATAL only for a session that was told to end while it logged in (postgres.c, ProcessInterrupts)
@@ -22,9 +19,11 @@ func explained(state string) bool {
 		"57P03",                                     // cannot_connect_now: starting up, shutting down, in recovery
 		"08000", "08001", "08003", "08004", "08006", // the peer cannot be reached or went away
 		"08P01": // protocol_violation: how the WAL receiver reports a stream that broke off or cannot start yet
-		return true
+		return 10 * time.Second, true // the receiver tries again every 5 s (wal_retrieve_retry_interval)
+	case "57014": // query_canceled: a client that was cut off, or too slow, did not say who it is
+		return 70 * time.Second, true // authentication_timeout is a minute
 	}
-	return false
+	return 0, false
 }
 
 // corrupted are the conditions that no story explains.
@@ -41,9 +40,10 @@ func logs(run *history.Run) history.Verdict {
 			return nil, "its log was not read"
 		}
 		for _, line := range node.Log {
+			patience, known := explained(line.State)
 			told := fmt.Sprintf("%s %s %s: %s", line.At, line.Level, line.State, line.Text)
 			switch {
-			case line.Level == "PANIC" || corrupted(line.State) || line.Level == "FATAL" && !explained(line.State):
+			case line.Level == "PANIC" || corrupted(line.State) || line.Level == "FATAL" && !known:
 				wrong = append(wrong, told)
 			case line.Level != "FATAL":
 			default:
@@ -51,7 +51,7 @@ func logs(run *history.Run) history.Verdict {
 				switch {
 				case !ok:
 					blind = fmt.Sprintf("when a line of its log was written cannot be told (%s)", line.At)
-				case calm(moment):
+				case calm(moment, patience):
 					wrong = append(wrong, told)
 				default:
 					explainedLines++
@@ -65,16 +65,16 @@ func logs(run *history.Run) history.Verdict {
 
 // calmness says of a moment whether nothing was being done to the pair. Before the load the pair is built, after it
 // nodes may be stopped to look at their files.
-func calmness(run *history.Run) func(time.Duration) bool {
+func calmness(run *history.Run) func(moment, patience time.Duration) bool {
 	load := run.LoadWindow()
 	spans := run.Named(history.SpanFault, history.SpanRevert, history.SpanFailover, history.SpanSwitch, history.SpanFence, history.SpanPromote,
 		history.SpanRejoin, history.SpanRewind, history.SpanRebuild, history.SpanStart, history.SpanStream, history.SpanCatchUp, history.SpanFailback)
-	return func(moment time.Duration) bool {
+	return func(moment, patience time.Duration) bool {
 		if moment < load.From || moment > load.To {
 			return false
 		}
 		for _, span := range spans {
-			if moment >= span.Start-time.Second && moment <= span.End+settling {
+			if moment >= span.Since()-time.Second && moment <= span.End+patience {
 				return false
 			}
 		}

@@ -10,7 +10,7 @@ func wayBack(run *history.Run) history.Verdict {
 		return refused(rewinds, rebuilds)
 	case run.Expect.NoRewind && len(rewinds)+len(rebuilds) > 0:
 		return fail(spans(append(rewinds, rebuilds...)), "The old primary had to be rewound or rebuilt; in this story nothing may diverge.")
-	case run.Expect.NoRewind && len(run.Named(history.SpanRejoin, history.SpanSwitch)) == 0:
+	case run.Expect.NoRewind && run.Expect.Promotions > 0 && len(run.Named(history.SpanRejoin, history.SpanSwitch)) == 0:
 		return unknown("No rejoin is recorded: whether a rewind was needed cannot be told.")
 	case run.Expect.NoRewind:
 		return pass("No rewind was needed.")

@@ -127,7 +127,8 @@ func (b *builder) span(name, node string, from, to time.Duration, values ...stri
 
 // fault is in effect for a while, with its evidence.
 func (b *builder) fault(what, node string, from, to time.Duration) {
-	b.span(history.SpanFault, node, from, to, "effect", "seen from outside").Detail = what
+	asked := (from - 5*time.Millisecond).String()
+	b.span(history.SpanFault, node, from, to, "effect", "seen from outside", history.ValueAsked, asked).Detail = what
 }
 
 // promote raises the timeline: the next branches off here.

@@ -30,11 +30,24 @@ func (run *Run) First(names ...string) (span Span, ok bool) {
 	return Span{}, false
 }
 
+// Since is the earliest moment at which the effect of a fault may have begun: when it was asked for, if the span says so.
+// Its Start is when the effect was certainly there, which on a slow machine can be seconds later.
+func (s Span) Since() time.Duration {
+	if asked, err := time.ParseDuration(s.Values[ValueAsked]); err == nil {
+		return min(asked, s.Start)
+	}
+	return s.Start
+}
+
 // Disturbed is when the story first did something to the pair: a fault, a failover, a switchover.
 // ok is false for a run in which nothing was done.
 func (run *Run) Disturbed() (at time.Duration, ok bool) {
-	span, ok := run.First(SpanFault, SpanFailover, SpanSwitch, SpanFailback)
-	return span.Start, ok
+	for _, span := range run.Named(SpanFault, SpanFailover, SpanSwitch, SpanFailback) {
+		if since := span.Since(); !ok || since < at {
+			at, ok = since, true
+		}
+	}
+	return at, ok
 }
 
 // Episode is the story's first upheaval: from what was done to the pair first up to the fail-back, or to the planned

@@ -73,6 +73,9 @@ type Span struct {
 	Err    string            `json:"err,omitempty"`
 }
 
+// ValueAsked is the value of a fault's span that says when it was asked for, as time.Duration.String writes it.
+const ValueAsked = "asked"
+
 // Names of spans that checkers and timing look for. A procedure and a stage must use these.
 const (
 	SpanLoad       = "load"     // the workload runs

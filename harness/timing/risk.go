@@ -22,7 +22,7 @@ func atRisk(run *history.Run, phases history.Phases, began time.Duration, spans 
 			continue
 		}
 		if to, ok := caughtUp(run, fault.End); ok {
-			return &history.Window{From: fault.Start, To: to}
+			return &history.Window{From: min(began, fault.Start), To: to}
 		}
 	}
 	return nil

@@ -22,9 +22,7 @@ func Of(run *history.Run) history.Phases {
 		return phases
 	}
 	spans := within(run, episode)
-	if fault, ok := first(spans, history.SpanFault); ok {
-		phases.Fault = &fault.Start
-	}
+	phases.Fault = fault(spans, phases.Outage)
 	phases.Detected = end(spans, history.SpanDetect)
 	if promote, ok := first(spans, history.SpanPromote); ok {
 		phases.Asked, phases.Promoted = &promote.Start, end(spans, history.SpanPromote)
@@ -32,7 +30,11 @@ func Of(run *history.Run) history.Phases {
 	phases.FirstAck = firstAck(run, phases)
 	phases.OldStopped = end(spans, history.SpanFence)
 	wayBack(&phases, spans)
-	phases.AtRisk = atRisk(run, phases, episode.From, spans)
+	began := episode.From
+	if phases.Fault != nil {
+		began = *phases.Fault
+	}
+	phases.AtRisk = atRisk(run, phases, began, spans)
 	return phases
 }
 
@@ -46,6 +48,20 @@ func within(run *history.Run, episode history.Window) []history.Span {
 		}
 	}
 	return spans
+}
+
+// fault is when the first fault took effect. It is recorded when that was certain; if writes had stopped before, then it was
+// when they stopped, but not before it was asked for.
+func fault(spans []history.Span, outage *history.Window) *time.Duration {
+	span, ok := first(spans, history.SpanFault)
+	if !ok {
+		return nil
+	}
+	at := span.Start
+	if outage != nil && outage.From < at {
+		at = max(outage.From, span.Since())
+	}
+	return &at
 }
 
 func first(spans []history.Span, name string) (history.Span, bool) {
