@@ -14,13 +14,12 @@ import (
 func explained(state string) (patience time.Duration, ok bool) {
 	switch state {
 	case "57P01", // admin_shutdown: a session or the WAL receiver ended because the server stops
-		"57014",                                     // query_canceled: FATAL only for a session that was told to end while it logged in (postgres.c, ProcessInterrupts)
 		"57P02",                                     // crash_shutdown: another process of the server was killed
 		"57P03",                                     // cannot_connect_now: starting up, shutting down, in recovery
 		"08000", "08001", "08003", "08004", "08006", // the peer cannot be reached or went away
 		"08P01": // protocol_violation: how the WAL receiver reports a stream that broke off or cannot start yet
 		return 10 * time.Second, true // the receiver tries again every 5 s (wal_retrieve_retry_interval)
-	case "57014": // query_canceled: a client that was cut off, or too slow, did not say who it is
+	case "57014": // query_canceled: FATAL only for a session that was told to end, or took too long, while it logged in (postgres.c, ProcessInterrupts)
 		return 70 * time.Second, true // authentication_timeout is a minute
 	}
 	return 0, false
