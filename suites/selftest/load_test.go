@@ -338,7 +338,9 @@ func outcomes(to *history.Recorder) map[history.Outcome]int {
 
 // cancelWaits cancels every wait for the standby and says how many there were.
 func cancelWaits(ctx context.Context, primary *cluster.Node) (n int, err error) {
-	err = primary.Query(ctx, `select count(*) from pg_stat_activity where wait_event = 'SyncRep' and usename = 'app' and pg_cancel_backend(pid)`, nil, &n)
+	// Materialized: else the function may be called before the conditions are looked at, and cancel this query.
+	err = primary.Query(ctx, `with waiting as materialized (select pid from pg_stat_activity where wait_event = 'SyncRep' and usename = 'app')
+		select count(*) from waiting where pg_cancel_backend(pid)`, nil, &n)
 	return n, err
 }
 
