@@ -41,7 +41,7 @@ var leftOut = [...]string{
 const (
 	// PostgreSQL's package would initialize a cluster of its own.
 	noCluster = `mkdir -p "$1/etc/postgresql-common" && echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"`
-	// The socket's folder is made at boot on a real machine.
+	// The socket's folder is made at boot on a real machine; mmdebstrap would empty /run at its end.
 	socketFolder = `chroot "$1" install -d -o postgres -g postgres -m 2775 /var/run/postgresql`
 	emptyCaches  = `rm -rf "$1"/var/cache/* "$1"/var/lib/apt/lists/* "$1"/var/log/*`
 )
@@ -49,7 +49,7 @@ const (
 // mmdebstrapArguments has the image's files written to standard output as a tar.
 func mmdebstrapArguments(ctx context.Context, version, suite string, from mirror) []string {
 	arguments := []string{
-		"--variant=essential", "--components=main", "--include=postgresql-" + version,
+		"--variant=essential", "--components=main", "--skip=cleanup/run", "--include=postgresql-" + version,
 		"--aptopt=APT::Install-Recommends false", "--dpkgopt=force-confold", "--dpkgopt=force-unsafe-io",
 		"--essential-hook=" + noCluster, "--customize-hook=" + socketFolder, "--customize-hook=" + emptyCaches,
 	}

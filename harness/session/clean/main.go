@@ -1,5 +1,4 @@
-// Command clean removes from the engine what kept or killed runs left there, whatever session it was of, and says what it removed.
-// A run that is alive loses its pair too.
+// Command clean removes from the engine what no running test process owns: pairs that were kept, and what a reaper could not remove.
 package main
 
 import (
@@ -22,7 +21,7 @@ func main() {
 		fmt.Println("removed", thing)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "clean:", err)
+		fmt.Fprintln(os.Stderr, "pgcrucible:", err)
 		os.Exit(2)
 	}
 }

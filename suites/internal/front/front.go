@@ -68,6 +68,14 @@ func Open(ctx context.Context, s settings.Settings, to io.Writer) (*Front, error
 	if f.session, err = session.Open(ctx, f.ready.Sandbox); err != nil {
 		return nil, err
 	}
+	if err := f.session.Guarded(); err != nil {
+		f.steps.Say("warning: " + err.Error())
+	}
+	if s.Keep { // pairs of good runs are taken down by the runs themselves: what is left is what is to be kept
+		if err := f.session.Keep(ctx, session.SessionLabel, f.session.ID()); err != nil {
+			return nil, errors.Join(err, f.session.Close(ctx))
+		}
+	}
 	return f, nil
 }
 
@@ -121,8 +129,11 @@ func (f *Front) setup(c Case) scenarios.Setup {
 func (f *Front) Close(ctx context.Context, to io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
-	err := f.report(to)
-	return errors.Join(err, f.session.Close(ctx))
+	err := errors.Join(f.report(to), f.session.Close(ctx))
+	for _, thing := range f.session.Left() {
+		fmt.Fprintln(to, "was left on the engine, removed:", thing)
+	}
+	return err
 }
 
 func (f *Front) report(to io.Writer) error {
