@@ -87,11 +87,11 @@ func (s *Stage) reached(ctx context.Context, point procedure.Point, node *cluste
 	f, set := s.points[point]
 	delete(s.points, point)
 	s.mu.Unlock()
-	if !set {
-		return nil
+	err := s.faults.Reached(ctx, fault.Point(point)) // faults of a plan may wait for the point too
+	if set {
+		s.Mark(fmt.Sprintf("%s on %s", point, node))
+		err = errors.Join(err, s.Inject(ctx, f))
 	}
-	s.Mark(fmt.Sprintf("%s on %s", point, node))
-	err := s.Inject(ctx, f)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hooked = errors.Join(s.hooked, err)

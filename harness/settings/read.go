@@ -30,7 +30,7 @@ func Register(set *flag.FlagSet) Flags {
 func (f Flags) Read(env func(string) string) (Settings, error) {
 	fromFlag := map[string]bool{}
 	f.set.Visit(func(one *flag.Flag) { fromFlag[one.Name] = true })
-	s := Settings{given: map[string]string{}}
+	s := Settings{given: map[string]string{}, origins: map[string]string{}}
 	for _, d := range definitions() {
 		value, origin := d.Default, ""
 		if text := env(d.Env()); text != "" {
@@ -45,6 +45,7 @@ func (f Flags) Read(env func(string) string) (Settings, error) {
 		if err := d.set(&s, value); err != nil {
 			return Settings{}, &Invalid{Name: d.Name, Value: value, Origin: origin, Expected: d.Expected}
 		}
+		s.origins[d.Name] = origin
 		if value != d.Default {
 			s.given[d.Name] = value
 		}

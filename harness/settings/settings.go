@@ -27,11 +27,15 @@ type Settings struct {
 	Keep      bool                  // leave the pair of a bad run running
 	Out       string                // the output folder
 
-	given map[string]string // as the user wrote them, by setting name
+	given   map[string]string // as the user wrote them, by setting name
+	origins map[string]string // the flag or variable that each came from
 }
 
 // Given are the settings that differ from their defaults, by name, as the user wrote them.
 func (s Settings) Given() map[string]string { return s.given }
+
+// Origin is the flag or variable that a setting came from; empty: its default.
+func (s Settings) Origin(name string) string { return s.origins[name] }
 
 // Replay is the shell command that plays one scenario of this run again.
 func (s Settings) Replay(scenario string, level cluster.CommitLevel, repetition int) string {

@@ -65,7 +65,7 @@ var _ = Describe("bad input", Ordered, Label("bad-input"), func() {
 		Entry("no repetitions", "RUNS", "0", "1 to 1000", SpecTimeout(time.Minute)),
 		Entry("rows below 0", "ROWS", "-5", "0 to", SpecTimeout(time.Minute)),
 		Entry("an output folder that cannot be written", "OUT", "/proc/pgcrucible", "can be written", SpecTimeout(time.Minute)),
-		Entry("an image that does not exist", "IMAGE", "pgcrucible.invalid/no/such:image", "", SpecTimeout(2*time.Minute)),
+		Entry("an image that does not exist", "IMAGE", "127.0.0.1:1/no/such:image", "does not exist", SpecTimeout(2*time.Minute)),
 	)
 
 	It("an engine that does not run", SpecTimeout(time.Minute), func(ctx SpecContext) {

@@ -63,6 +63,9 @@ func Open(ctx context.Context, s settings.Settings, to io.Writer) (*Front, error
 	tclog.SetDefault(silent{}) // its banner is nobody's step; what goes wrong comes back as errors
 	f := &Front{Settings: s, steps: reports.NewSteps(to), out: s.Out}
 	if f.ready, err = image.Prepare(ctx, image.Want{Version: s.Version, Image: s.Image}, f.steps.Say); err != nil {
+		if s.Image != "" {
+			err = fmt.Errorf("IMAGE (from %s): %w", s.Origin("IMAGE"), err)
+		}
 		return nil, err
 	}
 	if f.session, err = session.Open(ctx, f.ready.Sandbox); err != nil {
