@@ -27,9 +27,16 @@ func sign(status history.Status) string {
 // facts are what the run was.
 func facts(run *history.Run) []pair {
 	all := []pair{
-		{"run", run.ID}, {"scenario", run.Scenario}, {"procedure", run.Procedure}, {"commit level", run.Commit}, {"PostgreSQL", run.Version},
-		{"image", run.Image}, {"seed", fmt.Sprint(run.Seed)}, {"repetition", fmt.Sprint(run.Repetition)},
-		{"began", moment(run.Began)}, {"ended", moment(run.Ended)},
+		{"run", run.ID},
+		{"scenario", run.Scenario},
+		{"procedure", run.Procedure},
+		{"commit level", run.Commit},
+		{"PostgreSQL", run.Version},
+		{"image", run.Image},
+		{"seed", fmt.Sprint(run.Seed)},
+		{"repetition", fmt.Sprint(run.Repetition)},
+		{"began", moment(run.Began)},
+		{"ended", moment(run.Ended)},
 		{"recorded", fmt.Sprintf("%s, %s, %s", count(len(run.Ops), "operation"), count(len(run.Spans), "span"), count(len(run.Samples), "sample"))},
 	}
 	for i := range all {
@@ -187,7 +194,12 @@ func measureRows(m map[Unit]float64) []measureRow {
 
 func legends() []legend {
 	return []legend{
-		{"primary tl1", "primary: plain"}, {"standby tl1", "standby: striped"}, {"read-only tl1", "up, not in recovery, read-only: dotted"}, {"down", "down: crossed"},
-		{"primary tl2", "each timeline has its own colour; TL is its number"}, {"shade fault", "a fault is in effect"}, {"shade outage", "outage"},
+		{"primary tl1", "primary: plain"},
+		{"standby tl1", "standby: striped"},
+		{"read-only tl1", "up, not in recovery, read-only: dotted"},
+		{"down", "down: crossed"},
+		{"primary tl2", "each timeline has its own colour; TL is its number"},
+		{"shade fault", "a fault is in effect"},
+		{"shade outage", "outage"},
 	}
 }

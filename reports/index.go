@@ -124,8 +124,10 @@ func filters(entries []Entry) []filter {
 		name string
 		of   func(Entry) string
 	}{
-		{"scenario", func(e Entry) string { return line(e.Scenario) }}, {"procedure", func(e Entry) string { return line(e.Procedure) }},
-		{"version", func(e Entry) string { return line(e.Version) }}, {"commit", func(e Entry) string { return line(e.Commit) }},
+		{"scenario", func(e Entry) string { return line(e.Scenario) }},
+		{"procedure", func(e Entry) string { return line(e.Procedure) }},
+		{"version", func(e Entry) string { return line(e.Version) }},
+		{"commit", func(e Entry) string { return line(e.Commit) }},
 		{"status", func(e Entry) string { return string(e.Status) }},
 	}
 	var all []filter

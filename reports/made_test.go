@@ -265,8 +265,10 @@ func (b *builder) verdicts() []history.Verdict {
 		}
 	}
 	if b.overlap > 0 {
-		all[2] = history.Verdict{Checker: "one-writable", Status: history.Fail, Sentence: fmt.Sprintf("pg1 and pg2 were writable at once for %d ms", b.overlap.Milliseconds()),
-			Witness: []history.Witness{{At: b.promoted(), Detail: "pg1 on timeline 1 and pg2 on timeline 2"}}, Total: 1}
+		all[2] = history.Verdict{
+			Checker: "one-writable", Status: history.Fail, Sentence: fmt.Sprintf("pg1 and pg2 were writable at once for %d ms", b.overlap.Milliseconds()),
+			Witness: []history.Witness{{At: b.promoted(), Detail: "pg1 on timeline 1 and pg2 on timeline 2"}}, Total: 1,
+		}
 	}
 	return all
 }

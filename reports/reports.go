@@ -113,8 +113,8 @@ func (r Result) Sentence() string {
 func good(r Result) string {
 	loss := r.Phases.Loss
 	text := fmt.Sprintf("%s acknowledged, ", count(loss.Acknowledged, "write"))
-	switch {
-	case loss.Lost == 0:
+	switch loss.Lost {
+	case 0:
 		text += "none lost"
 	default:
 		text += count(loss.Lost, "write") + " lost, as the budget allows"

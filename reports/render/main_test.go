@@ -36,7 +36,7 @@ func TestRenderJudgesAndWrites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer said.Close()
+	t.Cleanup(func() { _ = said.Close() })
 	var complaints bytes.Buffer
 	if got := run([]string{out}, said, &complaints); got != bad {
 		t.Fatalf("status %d, want %d: %s", got, bad, complaints.String())
