@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"flag"
+	"os"
 	"strings"
 	"testing"
 
@@ -98,5 +99,22 @@ func TestOutMustBeWritable(t *testing.T) {
 	s.Out = t.TempDir() + "/a/b"
 	if err := s.PrepareOut(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestReadmeHasEverySetting(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range Definitions() {
+		given := "unset"
+		if d.Default != "" {
+			given = "`" + d.Default + "`"
+		}
+		row := "| `" + d.Name + "` | " + given + " | " + d.Expected + " | " + d.Meaning + " |"
+		if !strings.Contains(string(readme), row) {
+			t.Errorf("README.md has no row\n%s", row)
+		}
 	}
 }
