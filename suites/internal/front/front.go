@@ -148,7 +148,11 @@ func (f *Front) report(to io.Writer) error {
 	if err := reports.Write(f.out, f.results, reports.Options{}); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(to, "\n%s\nevidence: %s\n", reports.Table(f.results, reports.Colour(to)), f.out)
+	table := reports.Table(f.results, reports.Colour(to))
+	if f.Settings.Runs > 1 {
+		table += "\n" + reports.BenchTable(f.results, reports.Colour(to))
+	}
+	_, err := fmt.Fprintf(to, "\n%s\nevidence: %s\n", table, f.out)
 	return err
 }
 
