@@ -103,7 +103,7 @@ func TestConnectDoesNotWaitForASilentEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	_, err = connect(ctx, "unix://"+listener.Addr().String(), "a test")

@@ -30,7 +30,7 @@ func Prepare(ctx context.Context, want Want, log func(string)) (Ready, error) {
 	if err != nil {
 		return Ready{}, err
 	}
-	defer docker.Close()
+	defer func() { _ = docker.Close() }() // only idle connections
 	return prepare(ctx, docker, want, log)
 }
 

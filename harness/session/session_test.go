@@ -20,7 +20,8 @@ func TestASessionLivesAsLongAsItsReaper(t *testing.T) {
 	}
 	live := liveSessions([]sweep.Thing{
 		reaper("runs", "running", time.Hour), reaper("opens", "created", time.Second), reaper("never-opened", "created", time.Hour),
-		reaper("ended", "exited", time.Second), {Kind: sweep.Container, State: "running", Labels: map[string]string{SessionLabel: "orphan"}},
+		reaper("ended", "exited", time.Second),
+		{Kind: sweep.Container, State: "running", Labels: map[string]string{SessionLabel: "orphan"}},
 	}, now)
 	if len(live) != 2 || !live["runs"] || !live["opens"] {
 		t.Errorf("live %v, want runs and opens", live)

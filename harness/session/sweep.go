@@ -18,7 +18,7 @@ func Sweep(ctx context.Context, labels ...string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer docker.Close()
+	defer func() { _ = docker.Close() }() // only idle connections
 	engine := sweep.Dial(docker.Dialer())
 	labels = append([]string{Label + "=true"}, labels...)
 	all, err := engine.List(ctx, labels...)

@@ -47,7 +47,8 @@ func run(ctx context.Context, arguments []string, in io.Reader, out io.Writer) e
 	kept := make(map[string]bool)
 	switch {
 	case len(arguments) == 1 && arguments[0] == "mark":
-		return until(ctx, in, out, kept)
+		until(ctx, in, out, kept)
+		return nil
 	case len(arguments) == 2 && arguments[0] == "watch":
 	default:
 		return fmt.Errorf("want watch LABEL or mark, got %q", arguments)
@@ -57,8 +58,8 @@ func run(ctx context.Context, arguments []string, in io.Reader, out io.Writer) e
 	if _, err := engine.List(ctx, label); err != nil {
 		return err // better now, while there is someone to be told
 	}
-	if err := until(ctx, in, out, kept); err != nil || ctx.Err() != nil {
-		return err
+	if until(ctx, in, out, kept); ctx.Err() != nil {
+		return nil //nolint:nilerr // a signal, not the end of the process
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -67,18 +68,19 @@ func run(ctx context.Context, arguments []string, in io.Reader, out io.Writer) e
 }
 
 // until obeys the lines of in and returns when it ends, or when ctx does.
-func until(ctx context.Context, in io.Reader, out io.Writer, kept map[string]bool) error {
-	ended := make(chan error, 1)
-	go func() { ended <- obey(in, out, kept) }()
+func until(ctx context.Context, in io.Reader, out io.Writer, kept map[string]bool) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		obey(in, out, kept)
+	}()
 	select {
-	case err := <-ended:
-		return err
+	case <-ended:
 	case <-ctx.Done():
-		return nil
 	}
 }
 
-func obey(in io.Reader, out io.Writer, kept map[string]bool) error {
+func obey(in io.Reader, out io.Writer, kept map[string]bool) {
 	fmt.Fprintln(out, "ready")
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
@@ -94,5 +96,5 @@ func obey(in io.Reader, out io.Writer, kept map[string]bool) error {
 		}
 		fmt.Fprintln(out, "ok")
 	}
-	return nil // an input that breaks has ended as well
+	// An input that breaks has ended as well.
 }
