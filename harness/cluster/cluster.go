@@ -21,6 +21,7 @@ type Config struct {
 	Image    string            // a reference that the engine has, from harness/image
 	Sandbox  string            // the sandbox image, from harness/image
 	Labels   map[string]string // of the session: on everything that is created
+	Publish  bool              // reach nodes at published loopback ports even where their own addresses can be dialled
 	Recorder *history.Recorder // the run's clock and record
 	Log      func(string)      // what is being done, for people; may be nil
 }

@@ -63,9 +63,6 @@ func (n *Node) Sandbox() string { return n.pod.sandbox }
 // PeerSlot is the name of the physical replication slot that upstream nodes keep for this node.
 func (n *Node) PeerSlot() string { return n.name }
 
-// Published is where PostgreSQL is on loopback, host:port, for people and for programs on this machine.
-func (n *Node) Published() string { return n.publishedPostgres }
-
 // Agent is where the sandbox's agent listens (address:port reachable from the tester) and the token it wants.
 func (n *Node) Agent() (address, token string) {
 	if n.cluster.direct {
@@ -74,9 +71,9 @@ func (n *Node) Agent() (address, token string) {
 	return n.publishedAgent, n.token
 }
 
-// endpoint is where the tester reaches PostgreSQL: the node's own address wherever it can be routed to, because a published port
+// Endpoint is where the tester reaches PostgreSQL, host:port: the node's own address wherever it can be routed to, because a published port
 // goes through a proxy that accepts connections even if the node is cut off.
-func (n *Node) endpoint() string {
+func (n *Node) Endpoint() string {
 	if n.cluster.direct {
 		return net.JoinHostPort(n.address, strconv.Itoa(postgresPort))
 	}

@@ -34,7 +34,7 @@ func (c *Cluster) DSN(user User) string { return c.dsn(user, "read-write", c.nod
 func (c *Cluster) dsn(user User, session string, nodes ...*Node) string {
 	hosts := make([]string, len(nodes))
 	for i, n := range nodes {
-		hosts[i] = n.endpoint()
+		hosts[i] = n.Endpoint()
 	}
 	dsn := url.URL{
 		Scheme: "postgres", User: url.UserPassword(string(user), c.passwords[user]), Host: strings.Join(hosts, ","), Path: "/" + database(user),

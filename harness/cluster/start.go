@@ -79,7 +79,7 @@ func (c *Cluster) startPods(ctx context.Context, t template) error {
 		if err != nil {
 			return err
 		}
-		c.direct = local(c.Gateway())
+		c.direct = !c.config.Publish && local(c.Gateway())
 		for i, n := range c.nodes {
 			n.address = c.subnet.node(i).String()
 		}

@@ -93,7 +93,7 @@ var _ = Describe("A node", Label("cluster"), Ordered, func() {
 	}, SpecTimeout(specTimeout))
 
 	It("keeps address and ports when its container is killed and started", func(ctx SpecContext) {
-		address, port := primary.Address(), primary.Published()
+		address, port := primary.Address(), primary.Endpoint()
 		_, err := primary.KillContainer(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		_, err = primary.Shell(ctx, ":")
@@ -101,7 +101,7 @@ var _ = Describe("A node", Label("cluster"), Ordered, func() {
 		Expect(primary.StartContainer(ctx)).To(Succeed())
 		Expect(primary.Running(ctx)).To(BeFalse(), "PostgreSQL is started by nobody but the harness")
 		Expect(primary.Start(ctx)).To(Succeed())
-		Expect([]string{primary.Address(), primary.Published()}).To(Equal([]string{address, port}))
+		Expect([]string{primary.Address(), primary.Endpoint()}).To(Equal([]string{address, port}))
 	}, SpecTimeout(specTimeout))
 
 	It("can be stopped, and frozen, with its container", func(ctx SpecContext) {

@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/moby/moby/client"
 
 	"github.com/pgcrucible/pgcrucible/harness/cluster"
@@ -110,7 +111,6 @@ var _ = Describe("A pair", Label("cluster"), Ordered, func() {
 					}
 				}
 			}
-			Expect(n.Published()).To(HavePrefix("127.0.0.1:"))
 		}
 		dir := GinkgoT().TempDir()
 		Expect(pair.Evidence(ctx, dir)).To(Succeed())
@@ -183,6 +183,37 @@ var _ = Describe("Starting a cluster", Label("cluster"), func() {
 			Expect(setting(ctx, n, "work_mem")).To(Equal("3MB"))
 			Expect(setting(ctx, n, "archive_mode")).To(Equal("off"))
 			Expect(setting(ctx, n, "synchronous_commit")).To(Equal("remote_apply"))
+		}
+	}, SpecTimeout(specTimeout))
+
+	It("reaches nodes and agents at loopback ports where their addresses cannot be dialled", func(ctx SpecContext) {
+		one, err := cluster.Start(ctx, cluster.Config{
+			Topology: cluster.Topology{Nodes: []string{"pg1"}, Commit: cluster.Async}, Publish: true,
+			Image: ready.Postgres, Sandbox: ready.Sandbox, Labels: labels,
+		})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(one.Close, NodeTimeout(closeWithin))
+		n := one.Nodes()[0]
+		agent, token := n.Agent()
+		Expect(n.Endpoint()).To(HavePrefix("127.0.0.1:"))
+		Expect(agent).To(HavePrefix("127.0.0.1:"))
+		Expect(token).NotTo(BeEmpty())
+		Expect(n.Endpoint()).NotTo(Equal(agent))
+		Expect(n.Role(ctx)).To(Equal(cluster.Primary))
+		app, err := pgx.Connect(ctx, one.DSN(cluster.App))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(app.Close(ctx)).To(Succeed())
+		docker, err := image.Connect(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		defer docker.Close()
+		found, err := docker.ContainerInspect(ctx, n.Sandbox(), client.ContainerInspectOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(found.Container.NetworkSettings.Ports).To(HaveLen(2))
+		for _, bindings := range found.Container.NetworkSettings.Ports {
+			Expect(bindings).NotTo(BeEmpty())
+			for _, binding := range bindings {
+				Expect(binding.HostIP.IsLoopback()).To(BeTrue())
+			}
 		}
 	}, SpecTimeout(specTimeout))
 
