@@ -85,7 +85,7 @@ func (a Append) Run(ctx context.Context, c *cluster.Cluster, to *history.Recorde
 	if statements == nil || a.Keys < 1 || a.Length < 1 {
 		return fmt.Errorf("run %s: way %q with %d keys of length %d", a.Name(), a.Way, a.Keys, a.Length)
 	}
-	lists := newLists(a.Keys, a.Length, to)
+	lists := newLists(a.Name(), a.Keys, a.Length, to)
 	return a.run(ctx, to, func(i int) (worker, *rand.Rand) {
 		s := a.session(config, i, statements)
 		return &appender{name: a.Name(), isolation: a.Isolation, way: a.way(), session: s, lists: lists, to: to}, s.random
@@ -103,10 +103,11 @@ type lists struct {
 	value  int64
 }
 
-// newLists begins keys and values where no other run of the same record has been: values count up from the run's clock.
-func newLists(keys, length int, clock clock) *lists {
+// newLists begins keys and values where no other workload and no other run of the same record has been: values count up
+// from the run's clock.
+func newLists(name string, keys, length int, clock clock) *lists {
 	now := clock.Now().Milliseconds()
-	l := &lists{prefix: "k" + strconv.FormatInt(now, 36) + "-", length: length, value: now * 1000}
+	l := &lists{prefix: name + "-" + strconv.FormatInt(now, 36) + "-", length: length, value: now * 1000}
 	for range keys {
 		l.keys, l.used = append(l.keys, l.prefix+strconv.Itoa(l.next)), append(l.used, 0)
 		l.next++
