@@ -37,21 +37,22 @@ type Ledger struct {
 // self-test takes, and low enough that clients of a primary that was cut off look elsewhere soon.
 const DefaultTimeout = 2 * time.Second
 
-// The row holds the timeline on which it was written. pg_control_checkpoint() would be wrong from a promotion to the
-// first checkpoint after it; the name of the WAL file at the insert position holds the timeline being written.
-// The LSN is returned after the row's WAL record was inserted and before its commit record.
-const (
-	ledgerTable = `create table if not exists app.ledger (
+const ledgerTable = `create table if not exists app.ledger (
 	token text primary key,
 	client int not null,
 	seq int not null,
 	timeline int not null,
 	node text not null,
 	written timestamptz not null default clock_timestamp())`
-	ledgerInsert = `insert into app.ledger (token, client, seq, timeline, node)
+
+// LedgerInsert is the ledger's statement: token, client and seq go in, the timeline and an LSN come out.
+//
+// The row holds the timeline on which it was written. pg_control_checkpoint() would be wrong from a promotion to the
+// first checkpoint after it; the name of the WAL file at the insert position holds the timeline being written.
+// The LSN lies after the row's WAL record and before its commit record.
+const LedgerInsert = `insert into app.ledger (token, client, seq, timeline, node)
 	values ($1, $2, $3, ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int, current_setting('cluster_name'))
 	returning timeline, pg_current_wal_insert_lsn()::text`
-)
 
 // Name says what the workload is, and which node it is pinned to.
 func (l Ledger) Name() string {
@@ -97,7 +98,7 @@ func (l Ledger) run(ctx context.Context, config *pgx.ConnConfig, to *history.Rec
 	var group errgroup.Group
 	for i := range l.Clients {
 		session := newSession(config, l.timeout(), l.Seed, l.First+i)
-		session.statements = map[string]string{"ledger": ledgerInsert}
+		session.statements = map[string]string{"ledger": LedgerInsert}
 		clock := newSchedule(l.Clients, l.Rate, i, session.random)
 		group.Go(func() error {
 			defer session.drop(ctx)

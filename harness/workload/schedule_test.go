@@ -17,7 +17,7 @@ func (w *watch) Now() time.Duration { return w.now }
 func newTestSession(config *pgx.ConnConfig) *session {
 	s := newSession(config, 300*time.Millisecond, 1, 0)
 	s.reach = s.timeout
-	s.statements = map[string]string{"ledger": ledgerInsert}
+	s.statements = map[string]string{"ledger": LedgerInsert}
 	return s
 }
 
