@@ -3,6 +3,7 @@ package selftest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -117,8 +118,21 @@ func ledgerRate(b *testing.B, pair *cluster.Cluster) (float64, error) {
 	if len(acked) < 2 || len(acked) != len(run.Ops) {
 		return 0, fmt.Errorf("%d of %d inserts were acknowledged", len(acked), len(run.Ops))
 	}
-	first := slices.MinFunc(run.Ops, func(a, b history.Op) int { return int(a.Call - b.Call) })
-	return float64(len(acked)) / (acked[len(acked)-1].Return - first.Call).Seconds(), nil
+	// From when the last client had its connection: the others do not measure theirs either.
+	began := map[int]time.Duration{}
+	for _, op := range run.Ops {
+		if before, ok := began[op.Client]; !ok || op.Call < before {
+			began[op.Client] = op.Call
+		}
+	}
+	from := slices.Max(slices.Collect(maps.Values(began)))
+	n := 0
+	for _, op := range acked {
+		if op.Return > from {
+			n++
+		}
+	}
+	return float64(n) / (acked[len(acked)-1].Return - from).Seconds(), nil
 }
 
 // plainRate is the same with nothing but pgx.
