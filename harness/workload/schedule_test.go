@@ -15,7 +15,7 @@ type watch struct{ now time.Duration }
 func (w *watch) Now() time.Duration { return w.now }
 
 func newTestSession(config *pgx.ConnConfig) *session {
-	s := newSession(config, 300*time.Millisecond, 1, 0)
+	s := newSession(config, 2*time.Second, 1, 0)
 	s.reach = s.timeout
 	s.statements = map[string]string{"ledger": LedgerInsert}
 	return s

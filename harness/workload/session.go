@@ -89,8 +89,12 @@ func (s *session) ready(ctx context.Context) error {
 		if !s.backOff(ctx) {
 			return errors.Join(last, fmt.Errorf("no connection: %w", ctx.Err()))
 		}
-		if last = s.connect(ctx); last == nil {
+		err := s.connect(ctx)
+		if err == nil {
 			return nil
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err // an attempt that ran out of time says less than the one before it
 		}
 		s.failures++
 	}
