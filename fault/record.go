@@ -33,6 +33,7 @@ func (in *Injected) recordEnd(asked time.Time, evidence Evidence, err error) {
 	if healed.IsZero() {
 		healed = time.Now()
 	}
+	in.healed = healed
 	recorder := in.runner.Recorder
 	if _, over := in.Active.(Momentary); !over {
 		in.recordFault(recorder.At(healed), err)

@@ -15,7 +15,8 @@ import (
 // Refuse answers every TCP packet from From to To with RST, and lets no connection of From to To be made.
 //
 // It imitates a firewall that rejects, a load balancer without a backend, a port that nobody listens at: existing connections break
-// at once at From's end, new ones are refused. To's end of an existing connection hears nothing until it sends.
+// at once at From's end, new ones are refused. To's end of an existing connection hears nothing: that From knows no such
+// connection any more is among what is refused. So a primary that refuses its standby goes on calling it streaming.
 //
 // Mechanism: nftables reject with tcp reset, at the receiver. To must be a node. It heals as Cut does.
 type Refuse struct{ From, To Target }

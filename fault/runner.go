@@ -67,6 +67,7 @@ type Injected struct {
 	runner *Runner
 	asked  time.Time // when it was asked for: the effect did not begin before
 	began  time.Time // when the effect began
+	healed time.Time // when it ended
 	entry  int       // in the journal
 	once   sync.Once
 	err    error
@@ -74,6 +75,9 @@ type Injected struct {
 
 // Began is when the effect began, on this process's clock.
 func (in *Injected) Began() time.Time { return in.began }
+
+// Healed is when the effect ended; zero before that.
+func (in *Injected) Healed() time.Time { return in.healed }
 
 // Inject binds, journals, injects and verifies a fault. If it does not bite it is taken back at once and the error is a
 // *NoEffectError; where it cannot be done the error is ErrUnsupported. What it returns is healed by Heal of either.

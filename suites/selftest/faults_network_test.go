@@ -104,7 +104,10 @@ var _ = Describe("Network faults", Label("faults", "network"), Ordered, Continue
 
 	It("refuse: the standby's connection breaks at once and no new one is made", func(ctx SpecContext) {
 		Expect(b.runner.Run(ctx, fault.Refuse{From: fault.Standby(), To: fault.Primary()}, func(ctx context.Context) error {
-			Eventually(seen).WithContext(ctx).WithTimeout(20 * time.Second).WithPolling(50 * time.Millisecond).Should(HaveField("State", "none"))
+			Eventually(func(ctx context.Context) (receivers int, err error) {
+				err = standby.Query(ctx, `select count(*) from pg_stat_wal_receiver where status = 'streaming'`, nil, &receivers)
+				return receivers, err
+			}).WithContext(ctx).WithTimeout(20 * time.Second).WithPolling(50 * time.Millisecond).Should(BeZero())
 			Expect(knocks(primary)).To(Succeed())
 			return nil
 		})).To(Succeed())
