@@ -110,7 +110,7 @@ func processEntries() []Entry {
 		},
 		{
 			Name: "kill-process", Group: GroupProcess, Imitates: "one PostgreSQL process crashing", Mechanism: "SIGKILL",
-			Params: []Param{target, {Name: "process", Kind: KindProcess, Draw: []string{"checkpointer", "walwriter"}}},
+			Params: []Param{target, {Name: "process", Kind: KindProcess, Draw: []string{"checkpointer"}}},
 			New:    func(a Args) (Fault, error) { return KillProcess(a.target("target"), a.process("process")), nil },
 		},
 		{

@@ -41,6 +41,8 @@ type linkFault struct {
 	prober  *prober
 	pairs   []link // links with All written out, that can be probed
 	control []link // live before, and to stay so
+	hits    *hits  // of all faults in effect
+	hit     []link // what this one has hit
 
 	first, last time.Time // when the first and the last agent had the rules
 	margin      time.Duration
@@ -55,7 +57,7 @@ func bindLinks(ctx context.Context, r *Runner, wanted []Link, kind linkKind) (Bo
 		return nil, err
 	}
 	rules := newRulework(links, kind.rule, r.Lease, kind.at)
-	return &linkFault{kind: kind, network: network, links: links, rules: rules}, nil
+	return &linkFault{kind: kind, network: network, links: links, rules: rules, hits: r.hits}, nil
 }
 
 func (b *linkFault) String() string {
@@ -76,6 +78,8 @@ func (b *linkFault) Inject(ctx context.Context) (Active, error) {
 	if err != nil {
 		return nil, errors.Join(err, b.close())
 	}
+	b.hit = b.network.pairs(b.links)
+	b.hits.add(b.hit, 1)
 	b.first, b.last, b.margin, err = b.rules.apply(ctx)
 	return b, err
 }
@@ -125,11 +129,11 @@ func (b *linkFault) Verify(ctx context.Context) (Evidence, error) {
 	if err != nil {
 		return Evidence{}, err
 	}
-	_, dead, err := b.prober.passing(ctx, b.control, probeWithin)
+	live, dead, err := b.prober.passing(ctx, b.hits.spared(b.control), probeWithin)
 	if err != nil {
 		return Evidence{}, fmt.Errorf("see the control: %w", err)
 	}
-	if len(dead) > 0 {
+	if dead = b.hits.spared(dead); len(dead) > 0 { // another fault may have come meanwhile
 		return Evidence{}, fmt.Errorf("the fault reaches further than it should: nothing passes over %s", linkNames(dead))
 	}
 	values := map[string]string{
@@ -140,8 +144,8 @@ func (b *linkFault) Verify(ctx context.Context) (Evidence, error) {
 		values["counted "+l.String()] = fmt.Sprint(packets)
 	}
 	control := "the agents answer on their control port, and nothing else is left open"
-	if len(b.control) > 0 {
-		control = "datagrams come over " + linkNames(b.control)
+	if len(live) > 0 {
+		control = "datagrams come over " + linkNames(live)
 	}
 	return Evidence{At: b.last, Effect: effect, Control: control, Values: values}, nil
 }
@@ -149,6 +153,10 @@ func (b *linkFault) Verify(ctx context.Context) (Evidence, error) {
 // Revert takes the rules away.
 func (b *linkFault) Revert(ctx context.Context) error {
 	at, err := b.rules.remove(ctx)
+	if err == nil {
+		b.hits.add(b.hit, -1)
+		b.hit = nil
+	}
 	if b.healed.IsZero() {
 		b.healed = at
 	}

@@ -36,6 +36,7 @@ type Runner struct {
 	active  []*Injected // oldest first
 	dirty   bool
 	points  *points
+	hits    *hits
 }
 
 // NewRunner makes a runner for a cluster with the default times and opens its journal. Close it.
@@ -46,7 +47,7 @@ func NewRunner(c *cluster.Cluster) (*Runner, error) {
 	}
 	return &Runner{
 		Cluster: c, Recorder: c.Recorder(), Lease: DefaultLease, RevertWithin: DefaultRevertWithin,
-		VerifyWithin: DefaultVerifyWithin, journal: journal, points: newPoints(),
+		VerifyWithin: DefaultVerifyWithin, journal: journal, points: newPoints(), hits: newHits(),
 	}, nil
 }
 
@@ -54,7 +55,7 @@ func NewRunner(c *cluster.Cluster) (*Runner, error) {
 func (r *Runner) child() *Runner {
 	return &Runner{
 		Cluster: r.Cluster, Recorder: r.Recorder, Lease: r.Lease, RevertWithin: r.RevertWithin,
-		VerifyWithin: r.VerifyWithin, Log: r.Log, journal: r.journal, points: r.points,
+		VerifyWithin: r.VerifyWithin, Log: r.Log, journal: r.journal, points: r.points, hits: r.hits,
 	}
 }
 

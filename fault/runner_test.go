@@ -108,7 +108,7 @@ func stage(t *testing.T) (r *Runner, load func() *history.Run, journals func() i
 	if err != nil {
 		t.Fatal(err)
 	}
-	r = &Runner{Recorder: recorder, Lease: DefaultLease, RevertWithin: time.Second, VerifyWithin: time.Second, journal: journal, points: newPoints()}
+	r = &Runner{Recorder: recorder, Lease: DefaultLease, RevertWithin: time.Second, VerifyWithin: time.Second, journal: journal, points: newPoints(), hits: newHits()}
 	load = func() *history.Run {
 		if err := errors.Join(recorder.Manifest(history.Manifest{}), recorder.Close()); err != nil {
 			t.Fatal(err)

@@ -26,7 +26,7 @@ type measured struct {
 // Of a volley.
 const (
 	volley     = 200                    // datagrams
-	settleTime = 100 * time.Millisecond // without a further arrival, after the longest delay: no more come
+	settleTime = 500 * time.Millisecond // without a further arrival, after the longest delay: no more come, on a busy machine too
 )
 
 // volleyOf is how many datagrams of which size show the effect: of a bandwidth, so many that they take a third of a second.

@@ -1,0 +1,33 @@
+package fault
+
+import "sync"
+
+// hits are the links that faults in effect have hit, so that none of them takes another's effect for a control that changed.
+type hits struct {
+	mu    sync.Mutex
+	links map[string]int
+}
+
+func newHits() *hits { return &hits{links: map[string]int{}} }
+
+// add counts a fault on each of the links (or, with -1, one less).
+func (h *hits) add(links []link, n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, l := range links {
+		h.links[l.String()] += n
+	}
+}
+
+// spared are those of the links that no fault has hit.
+func (h *hits) spared(links []link) []link {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var spared []link
+	for _, l := range links {
+		if h.links[l.String()] == 0 {
+			spared = append(spared, l)
+		}
+	}
+	return spared
+}
