@@ -76,7 +76,7 @@ func (s *session) limit(ctx context.Context) (context.Context, context.CancelFun
 }
 
 // ready returns with a connection that was alive a moment ago, with every statement prepared. It tries again until it
-// succeeds, the time is up or ctx ends; the error is the last attempt's. Nothing has been sent that could commit.
+// succeeds, the time is up or ctx ends; the error is the last attempt's, or the last that a server answered. Nothing has been sent that could commit.
 func (s *session) ready(ctx context.Context) error {
 	if s.conn != nil && !gone(s.conn) {
 		return nil
@@ -93,8 +93,8 @@ func (s *session) ready(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if last == nil || ctx.Err() == nil {
-			last = err // an attempt that ran out of time says less than the one before it
+		if sqlState(err) != "" || sqlState(last) == "" {
+			last = err // a server's answer says more than a later attempt that ran out of time
 		}
 		s.failures++
 	}
