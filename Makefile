@@ -68,6 +68,12 @@ bench-pair: ## a pair made ready, against the same in plain shell
 bench-load: ## the ledger with its record, against a plain pgx loop and pgbench
 	$(GO) test ./suites/selftest -run '^$$' -bench Load -benchtime 5x -timeout 30m
 
+bench-faults: ## a cut's time from injection to effect inside the node, its start and end in the record, and what the package costs
+	$(GO) test -v -count=1 -timeout 30m ./suites/selftest -ginkgo.label-filter=figures
+
+calibrate: ## outages of known length, 0.2 s to 10 s, against the measured ones
+	PGCRUCIBLE_CALIBRATION=1 $(GO) test -v -count=1 -timeout 30m ./suites/selftest -ginkgo.label-filter=calibration
+
 bench-check: ## how fast verdicts are made: a million tokens, a million transactions, a million register operations
 	$(GO) test ./harness/check/... -run '^$$' -bench . -benchtime 3x -timeout 30m
 
