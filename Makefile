@@ -19,7 +19,7 @@ help: ## list the targets
 drill: ## play every scenario, print the verdicts, leave out/
 	@mkdir -p $(BIN)
 	@$(GO) test -c -o $(BIN)/failover.test ./suites/failover
-	@cd suites/failover && ../../$(BIN)/failover.test -test.timeout=0 -ginkgo.succinct
+	@[ -t 1 ] || plain=-ginkgo.no-color; cd suites/failover && ../../$(BIN)/failover.test -test.timeout=0 -ginkgo.succinct $$plain
 
 test: unit selftest failover ## unit tests, the self-test suite and the drill's scenarios
 

@@ -2,7 +2,6 @@ package fault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -76,7 +75,8 @@ func (b *linkFault) Inject(ctx context.Context) (Active, error) {
 		err = b.kind.proof.before(ctx, b)
 	}
 	if err != nil {
-		return nil, errors.Join(err, b.close())
+		b.close()
+		return nil, err
 	}
 	b.hit = b.network.pairs(b.links)
 	b.hits.add(b.hit, 1)
@@ -110,13 +110,12 @@ func (b *linkFault) baseline(ctx context.Context) (err error) {
 	return nil
 }
 
-func (b *linkFault) close() error {
+func (b *linkFault) close() {
 	if b.prober != nil {
 		b.prober.close()
 		b.prober = nil
 	}
 	b.network.close()
-	return nil
 }
 
 // Verify sees the effect on every link, and that datagrams still come over the links that are not hit.
@@ -183,7 +182,8 @@ func (b *linkFault) VerifyReverted(ctx context.Context) (Evidence, error) {
 	if err != nil {
 		return Evidence{}, err
 	}
-	return Evidence{At: b.healed, Effect: effect}, b.close()
+	b.close()
+	return Evidence{At: b.healed, Effect: effect}, nil
 }
 
 // linkNames lists links in a fixed order, both directions of a pair as one.

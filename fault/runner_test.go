@@ -65,7 +65,9 @@ func (f *fake) Undo() []intent.Action {
 }
 func (f *fake) Supported(context.Context, *cluster.Cluster) error { return f.unsupported }
 func (f *fake) Bind(context.Context, *Runner) (Bound, error)      { f.note("bind"); return f, f.bind }
-func (f *fake) Revert(context.Context) error                      { f.note("revert"); return f.revert }
+
+func (f *fake) Revert(context.Context) error { f.note("revert"); return f.revert }
+
 func (f *fake) VerifyReverted(context.Context) (Evidence, error) {
 	f.note("look after")
 	return Evidence{Effect: "gone"}, f.reverted

@@ -146,8 +146,8 @@ func (p *play) log(step string) {
 
 // begins shows the steps of a procedure, which are spans.
 func (p *play) begins(span history.Span) {
-	switch {
-	case span.Node == "":
+	switch span.Node {
+	case "":
 		p.log(span.Name)
 	default:
 		p.log(span.Name + " " + span.Node)

@@ -60,7 +60,7 @@ func TestStreamsDiffer(t *testing.T) {
 		}
 		seen[other] = true
 	}
-	if stream("kill-primary", "manual", 1) != stream("kill-primary", "manual", 1) {
+	if first := stream("kill-primary", "manual", 1); first != stream("kill-primary", "manual", 1) {
 		t.Error("a replay draws differently")
 	}
 }

@@ -37,9 +37,11 @@ func (f *fakeEngine) do(what, container string) error {
 func (f *fakeEngine) Exec(_ context.Context, container, user string, argv []string) error {
 	return f.do(strings.Join(append([]string{"exec", user}, argv...), " "), container)
 }
+
 func (f *fakeEngine) Unpause(_ context.Context, container string) error {
 	return f.do("unpause", container)
 }
+
 func (f *fakeEngine) Start(_ context.Context, container string) error {
 	return f.do("start", container)
 }

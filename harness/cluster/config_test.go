@@ -150,7 +150,7 @@ func TestHBA(t *testing.T) {
 }
 
 func TestTemplateKey(t *testing.T) {
-	if templateKey("a", 1) != templateKey("a", 1) || templateKey("a", 1) == templateKey("b", 1) || templateKey("a", 1) == templateKey("a", 2) {
+	if first := templateKey("a", 1); first != templateKey("a", 1) || templateKey("a", 1) == templateKey("b", 1) || templateKey("a", 1) == templateKey("a", 2) {
 		t.Error("the key must follow image and rows, and nothing else")
 	}
 }

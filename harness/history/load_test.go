@@ -156,7 +156,9 @@ func BenchmarkLoad(b *testing.B) {
 			if _, err := file.Write(text); err != nil {
 				b.Fatal(err)
 			}
-			file.Close()
+			if err := file.Close(); err != nil {
+				b.Fatal(err)
+			}
 			if err := WriteJSON(filepath.Join(dir, ManifestFile), Manifest{}); err != nil {
 				b.Fatal(err)
 			}

@@ -87,7 +87,7 @@ func amcheck(ctx context.Context, node *cluster.Node, up bool) *history.Verifica
 }
 
 func judgeAmcheck(output string) *history.Verification {
-	text, status, _ := cutLast(output, "status ")
+	text, status := cutLast(output, "status ")
 	switch strings.TrimSpace(status) {
 	case "0":
 		if strings.Contains(text, "amcheck is not installed") {
@@ -121,7 +121,7 @@ var (
 
 // judgeChecksums wants blocks to have been scanned, and none to be bad; the status is 1 for bad blocks and for anything else.
 func judgeChecksums(output string) *history.Verification {
-	text, status, _ := cutLast(output, "status ")
+	text, status := cutLast(output, "status ")
 	bad, scanned := badBlocks.FindStringSubmatch(text), goodBlocks.FindStringSubmatch(text)
 	switch {
 	case bad != nil && bad[1] != "0":
@@ -132,9 +132,9 @@ func judgeChecksums(output string) *history.Verification {
 	return &history.Verification{Detail: firstLine(text)}
 }
 
-func cutLast(text, separator string) (before, after string, found bool) {
+func cutLast(text, separator string) (before, after string) {
 	if at := strings.LastIndex(text, separator); at >= 0 {
-		return text[:at], text[at+len(separator):], true
+		return text[:at], text[at+len(separator):]
 	}
-	return text, "", false
+	return text, ""
 }

@@ -50,8 +50,10 @@ func ParseNeeded(output string) (int64, bool) {
 // NoRewindRequired says that pg_rewind found nothing to do: the target had not diverged from the source.
 func NoRewindRequired(output string) bool { return strings.Contains(output, "no rewind required") }
 
-var divergedLine = regexp.MustCompile(`servers diverged at WAL location ([0-9A-F]{1,8}/[0-9A-F]{1,8}) on timeline (\d{1,10})`)
-var rewindingLine = regexp.MustCompile(`rewinding from last common checkpoint at ([0-9A-F]{1,8}/[0-9A-F]{1,8}) on timeline (\d{1,10})`)
+var (
+	divergedLine  = regexp.MustCompile(`servers diverged at WAL location ([0-9A-F]{1,8}/[0-9A-F]{1,8}) on timeline (\d{1,10})`)
+	rewindingLine = regexp.MustCompile(`rewinding from last common checkpoint at ([0-9A-F]{1,8}/[0-9A-F]{1,8}) on timeline (\d{1,10})`)
+)
 
 // ParseRewound is where the histories part and the checkpoint from which pg_rewind rewinds, as it prints them.
 func ParseRewound(output string) (diverged, checkpoint string) {

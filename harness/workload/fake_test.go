@@ -29,7 +29,7 @@ func serve(t *testing.T, connections ...func(*fakeConn)) *pgx.ConnConfig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { listener.Close() })
+	t.Cleanup(func() { _ = listener.Close() })
 	server := &fakeServer{t: t, listener: listener, connections: connections}
 	go server.loop()
 	config, err := pgx.ParseConfig("sslmode=disable user=app dbname=app host=127.0.0.1")

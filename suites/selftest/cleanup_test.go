@@ -12,11 +12,10 @@ import (
 	"syscall"
 	"time"
 
-	. "github.com/onsi/ginkgo/v2"
-	. "github.com/onsi/gomega"
-
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
 
 	"github.com/pgcrucible/pgcrucible/harness/history"
 	"github.com/pgcrucible/pgcrucible/harness/image"
@@ -82,7 +81,6 @@ type child struct {
 	dir     string // of its record
 	session string
 	said    *bufio.Scanner
-	rest    func() string // what it said on standard error
 }
 
 // startChild returns when the child has its session and is about to build its pair.

@@ -36,7 +36,7 @@ func startBench(ctx context.Context, topology cluster.Topology) *bench {
 	pair, recorder := startPair(ctx, topology)
 	runner, err := fault.NewRunner(pair)
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func(ctx SpecContext) { Expect(runner.Close(ctx)).To(Succeed()) }, NodeTimeout(closeWithin))
+	DeferCleanup(func(ctx SpecContext) { Expect(runner.Close(ctx)).To(Succeed()) }, NodeTimeout(closeWithin)) //nolint:contextcheck // a clean-up has a context of its own
 	runner.Log = func(line string) { GinkgoWriter.Println(line) }
 	load := workload.Ledger{Clients: 2, Rate: 60, Seed: 1}
 	Expect(load.Prepare(ctx, pair)).To(Succeed())

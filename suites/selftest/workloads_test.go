@@ -19,8 +19,13 @@ var _ = Describe("The transactional workloads", Label("workloads"), func() {
 		for _, level := range []string{history.ReadCommitted, history.RepeatableRead, history.Serializable} {
 			shape := workload.Shape{Clients: 2, Rate: 60, Seed: 3, Isolation: level, Timeout: 10 * time.Second}
 			mix := workload.Mix{
-				workload.Append{Shape: shape}, workload.Append{Shape: shape, Way: workload.UpdateInsert}, workload.Append{Shape: shape, Way: workload.Concat},
-				workload.Register{Shape: shape, Standby: true}, workload.Bank{Shape: shape}, workload.Identities{Shape: shape}, workload.TwoPhase{Shape: shape},
+				workload.Append{Shape: shape},
+				workload.Append{Shape: shape, Way: workload.UpdateInsert},
+				workload.Append{Shape: shape, Way: workload.Concat},
+				workload.Register{Shape: shape, Standby: true},
+				workload.Bank{Shape: shape},
+				workload.Identities{Shape: shape},
+				workload.TwoPhase{Shape: shape},
 			}
 			Expect(mix.Prepare(ctx, pair)).To(Succeed())
 			to := newRecorder()
