@@ -21,11 +21,6 @@ func (c Case) String() string {
 	return fmt.Sprintf("%s, %s, run %d", c.Scenario.Name, c.Level, c.Repetition)
 }
 
-// caseLabel marks what one case creates on the engine, so that a bad one's pair can be kept apart from the rest.
-const caseLabel = "io.pgcrucible.case"
-
-func (c Case) id() string { return fmt.Sprintf("%s-%s-%d", c.Scenario.Name, c.Level, c.Repetition) }
-
 // Cases crosses scenarios, commit levels and repetitions as the settings ask. A level that a scenario makes no sense for is
 // left out; remote_apply is played only when it is asked for.
 func Cases(s settings.Settings) []Case {

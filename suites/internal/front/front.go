@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,7 +14,6 @@ import (
 
 	tclog "github.com/testcontainers/testcontainers-go/log"
 
-	"github.com/pgcrucible/pgcrucible/harness/check"
 	"github.com/pgcrucible/pgcrucible/harness/history"
 	"github.com/pgcrucible/pgcrucible/harness/image"
 	"github.com/pgcrucible/pgcrucible/harness/judge"
@@ -62,7 +60,8 @@ func Open(ctx context.Context, s settings.Settings, to io.Writer) (*Front, error
 	}
 	tclog.SetDefault(silent{}) // its banner is nobody's step; what goes wrong comes back as errors
 	f := &Front{Settings: s, steps: reports.NewSteps(to), out: s.Out}
-	if f.ready, err = image.Prepare(ctx, image.Want{Version: s.Version, Image: s.Image}, f.steps.Say); err != nil {
+	if f.ready, err = image.Prepare(ctx, image.Want{Version: s.Version, Image: s.Image}, f.preparing()); err != nil {
+		f.steps.Close()
 		if s.Image != "" {
 			err = fmt.Errorf("IMAGE (from %s): %w", s.Origin("IMAGE"), err)
 		}
@@ -82,9 +81,17 @@ func Open(ctx context.Context, s settings.Settings, to io.Writer) (*Front, error
 	return f, nil
 }
 
+// preparing shows what is done before the first case, with the time since it began.
+func (f *Front) preparing() func(string) {
+	began := time.Now()
+	return func(step string) { f.steps.Step(step, time.Since(began)) }
+}
+
 // Play plays one case, judges what is on disk, writes the judgement beside it, and keeps the result for the reports.
 func (f *Front) Play(ctx context.Context, c Case) (reports.Result, error) {
+	f.steps.Begin(c.String())
 	dir, played := scenarios.Play(ctx, c.Scenario, f.setup(c))
+	f.steps.Close()
 	if dir == "" {
 		return reports.Result{}, played
 	}
@@ -92,11 +99,7 @@ func (f *Front) Play(ctx context.Context, c Case) (reports.Result, error) {
 	if err != nil {
 		return reports.Result{}, errors.Join(played, err)
 	}
-	if f.Settings.Keep && check.Overall(result.Verdicts) != history.Pass {
-		if err := f.session.Keep(ctx, caseLabel, c.id()); err != nil {
-			return result, fmt.Errorf("keep the pair: %w", err)
-		}
-	}
+	f.steps.End(result)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.results = append(f.results, result)
@@ -118,10 +121,8 @@ func Judge(dir string) (reports.Result, error) {
 
 func (f *Front) setup(c Case) scenarios.Setup {
 	s := f.Settings
-	labels := maps.Clone(f.session.Labels())
-	labels[caseLabel] = c.id()
 	return scenarios.Setup{
-		Ready: f.ready, Labels: labels, Procedure: procedure.Manual{}, Level: c.Level,
+		Ready: f.ready, Labels: f.session.Labels(), Procedure: procedure.Manual{}, Level: c.Level,
 		Seed: s.Seed, Repetition: c.Repetition, Clients: s.Clients, Rate: s.Rate, Rows: s.Rows, MinBefore: s.MinBefore,
 		Out: f.out, Keep: s.Keep, Settings: s.Given(), Replay: s.Replay(c.Scenario.Name, c.Level, c.Repetition),
 		Log: f.steps.Step,
