@@ -28,10 +28,10 @@ unit: ## unit tests, with the race detector
 	$(GO) test -race $(UNIT)
 
 selftest: ## who tests the tester: faults bite, verdicts can fail, nothing is left behind
-	$(GO) test -race -count=1 -timeout=40m ./suites/selftest -ginkgo.label-filter='!long'
+	$(GO) test -v -race -count=1 -timeout=40m ./suites/selftest -ginkgo.label-filter='!long' -ginkgo.no-color
 
 failover: ## the drill's scenarios as a test
-	$(GO) test -race -count=1 -timeout=40m ./suites/failover
+	$(GO) test -v -race -count=1 -timeout=40m ./suites/failover -ginkgo.no-color
 
 test-long: ## what a night has time for: forty pairs of faults and more
 	$(GO) test -race -count=1 -timeout=4h ./suites/selftest -ginkgo.label-filter=long
