@@ -126,7 +126,6 @@ func (s *shells) killTree(ctx context.Context, pid int) error {
 	if err != nil {
 		return nil
 	}
-	defer one.Close()
 	_, err = one.Run(ctx, killScript, fmt.Sprint(pid))
-	return err
+	return errors.Join(err, one.Close())
 }

@@ -75,7 +75,7 @@ var _ = Describe("A pair", Label("cluster"), Ordered, func() {
 		}
 		app, err := primary.Connect(ctx, cluster.App)
 		Expect(err).NotTo(HaveOccurred())
-		defer app.Close(ctx)
+		DeferCleanup(app.Close)
 		_, err = app.Exec(ctx, "CREATE TABLE app.mine (i int); DROP TABLE app.mine")
 		Expect(err).NotTo(HaveOccurred())
 		_, err = app.Exec(ctx, "SELECT pg_read_file('PG_VERSION')")
@@ -204,7 +204,7 @@ var _ = Describe("Starting a cluster", Label("cluster"), func() {
 		Expect(app.Close(ctx)).To(Succeed())
 		docker, err := image.Connect(ctx)
 		Expect(err).NotTo(HaveOccurred())
-		defer docker.Close()
+		DeferCleanup(docker.Close)
 		found, err := docker.ContainerInspect(ctx, n.Sandbox(), client.ContainerInspectOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(found.Container.NetworkSettings.Ports).To(HaveLen(2))
@@ -246,9 +246,8 @@ var _ = Describe("Starting a cluster", Label("cluster"), func() {
 		DeferCleanup(func(ctx SpecContext) {
 			docker, err := image.Connect(ctx)
 			Expect(err).NotTo(HaveOccurred())
-			defer docker.Close()
 			_, err = docker.ImageRemove(ctx, reference, client.ImageRemoveOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			Expect(errors.Join(err, docker.Close())).To(Succeed())
 		}, NodeTimeout(closeWithin))
 		systems := make(chan string, 2)
 		for range 2 {
