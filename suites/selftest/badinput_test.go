@@ -94,7 +94,7 @@ var _ = Describe("bad input", Ordered, Label("bad-input"), func() {
 		script := `docker create --entrypoint sh "$1" -c 'rm -f "$(command -v pg_rewind)" /usr/lib/postgresql/*/bin/pg_rewind /usr/local/bin/pg_rewind'`
 		id := shell(ctx, script, ready.Postgres)
 		DeferCleanup(func(ctx SpecContext) { shell(ctx, `docker rm -f "$1"; docker rmi -f "$2"`, id, poor) }, NodeTimeout(time.Minute))
-		shell(ctx, `docker start -a "$1" && docker commit -q --change 'ENTRYPOINT []' "$1" "$2"`, id, poor)
+		shell(ctx, `docker start -a "$1" && docker commit --change 'ENTRYPOINT []' "$1" "$2"`, id, poor)
 		line := refused(ctx, nil, "PGCRUCIBLE_IMAGE="+poor)
 		Expect(line).To(And(ContainSubstring(poor), ContainSubstring("pg_rewind")))
 	})

@@ -119,7 +119,9 @@ func (t *table) offTrunk(key *keyState, w int32, r *read, s sighting, out *direc
 	if end < 0 || s.known == never {
 		return // only a standby showed it
 	}
-	if s.known < t.op(end).Call {
+	// Calls of two timelines may overlap: what an earlier one showed and a later one does not have went with the promotion.
+	promoted := r != nil && t.op(r.txn).Timeline > 0 && t.op(end).Timeline > t.op(r.txn).Timeline
+	if s.known < t.op(end).Call || promoted {
 		out.lost(w, s.reader, end)
 		return
 	}
