@@ -140,6 +140,9 @@ var _ = Describe("Transactions", Label("transactions"), func() {
 		level := workload.Shape{Clients: 6, Seed: 1, Isolation: history.RepeatableRead, Timeout: 20 * time.Second}
 		onPrimary := workload.Append{Shape: level, Keys: 4, Length: 200}
 		Expect(onPrimary.Prepare(ctx, pair)).To(Succeed())
+		token, err := pair.Mark(ctx, pair.Nodes()[0])
+		Expect(err).NotTo(HaveOccurred())
+		Expect(pair.Nodes()[1].AwaitMark(ctx, token)).To(Succeed(), "the standby has the tables")
 		to := newRecorder()
 		during(ctx, pair, to, func() { readStandby(ctx, pair, to, 10*time.Second) }, onPrimary)
 		run := loaded(to)
