@@ -132,7 +132,7 @@ func (p *probe) ask(ctx context.Context, answers chan<- history.Sample) time.Dur
 // silent records that there is no answer yet, once it is time for a sample: an answer that is only slow is not silence.
 func (p *probe) silent(asked time.Duration) {
 	now := p.to.Now()
-	if now-max(p.last, asked) < p.every*3/2 {
+	if now-asked < p.every/2 || now-p.last < p.every*3/2 { // so two samples are never further apart than two probes and a timer's lateness
 		return
 	}
 	p.record(history.Sample{Node: p.node, At: now, Took: now - asked, Err: "no answer yet"})
