@@ -126,9 +126,15 @@ func (f findings) major() int {
 	return major
 }
 
+// createWithin is the most that an engine may take to make a container.
+const createWithin = 30 * time.Second
+
 // runOnce runs a shell script in a throw-away container, without network, and returns what it wrote.
 func runOnce(ctx context.Context, docker *client.Client, id, script string) (string, error) {
-	made, err := docker.ContainerCreate(ctx, client.ContainerCreateOptions{
+	// Not ended with ctx: an engine makes what it was asked for although nobody waits for the answer, and then nobody knows its name.
+	creating, cancel := context.WithTimeout(context.WithoutCancel(ctx), createWithin)
+	defer cancel()
+	made, err := docker.ContainerCreate(creating, client.ContainerCreateOptions{
 		Config: &container.Config{
 			Image: id, Entrypoint: []string{"sh", "-c"}, Cmd: []string{script}, User: "0",
 			AttachStdout: true, AttachStderr: true, Labels: map[string]string{"io.pgcrucible": "true"},
