@@ -20,8 +20,8 @@ const (
 	connectTimeout = 3 * time.Second       // and one that takes it but does not let the client in: longer, or a slow machine never gets out of new attempts
 	readyTimeout   = 5 * time.Second       // of all attempts of one operation
 	closeTimeout   = 50 * time.Millisecond // for the goodbye to a server that may be gone
-	shortestRetry  = 10 * time.Millisecond // between two attempts to connect: the first acknowledgement after a failover waits for it
-	longestRetry   = 50 * time.Millisecond
+	shortestRetry  = 30 * time.Millisecond // between two attempts to connect: the first acknowledgement after a failover waits for it,
+	longestRetry   = 60 * time.Millisecond // and each attempt costs the standby a new backend just while it is to be promoted
 )
 
 // session is one client's connection: made again whenever it is gone, to whichever host takes writes.
