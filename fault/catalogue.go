@@ -41,7 +41,7 @@ type Param struct {
 
 // catalogue is all entries in the order of the groups. Each group's file has its own list.
 func catalogue() []Entry {
-	return slices.Concat(processEntries(), networkEntries())
+	return slices.Concat(processEntries(), networkEntries(), diskEntries())
 }
 
 // Catalogue is every fault that a plan can name.

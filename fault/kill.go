@@ -113,7 +113,8 @@ func (b *boundKill) Verify(ctx context.Context) (Evidence, error) {
 	evidence := Evidence{At: b.at, Values: map[string]string{"mechanism": "SIGKILL", "pids": fmt.Sprint(b.before)}}
 	var err error
 	if b.whole() {
-		evidence.Effect, err = b.deaf(ctx)
+		err = refused(ctx, b.node)
+		evidence.Effect = "connections to " + b.node.Name() + " are refused"
 		if err == nil && b.fault.Container {
 			err = b.lifeless(ctx)
 			evidence.Effect += ", no program runs in its container"
@@ -124,25 +125,22 @@ func (b *boundKill) Verify(ctx context.Context) (Evidence, error) {
 	if err != nil {
 		return Evidence{}, err
 	}
-	evidence.Control, err = b.peersAnswer(ctx)
+	evidence.Control, err = othersAnswer(ctx, b.node, b.peers)
 	return evidence, err
 }
 
 // whole says that nothing of PostgreSQL may be left.
 func (b *boundKill) whole() bool { return b.fault.Container || b.fault.Process == cluster.Postmaster }
 
-// deaf waits until connections to PostgreSQL's port are refused.
-func (b *boundKill) deaf(ctx context.Context) (string, error) {
+// refused waits until connections to PostgreSQL's port are refused.
+func refused(ctx context.Context, node *cluster.Node) error {
 	for {
-		outcome, err := knock(ctx, b.node)
-		if err != nil {
-			return "", err
-		}
-		if outcome == "refused" {
-			return "connections to " + b.node.Name() + " are refused", nil
+		outcome, err := knock(ctx, node)
+		if err != nil || outcome == "refused" {
+			return err
 		}
 		if err := pause(ctx, probeAsk); err != nil {
-			return "", fmt.Errorf("a connection to %s is still %s", b.node, outcome)
+			return fmt.Errorf("a connection to %s is still %s", node, outcome)
 		}
 	}
 }
@@ -171,9 +169,10 @@ func (b *boundKill) victimsGone(ctx context.Context) (string, error) {
 	}
 }
 
-func (b *boundKill) peersAnswer(ctx context.Context) (string, error) {
+// othersAnswer is a control: the ports of the nodes that a fault does not hit.
+func othersAnswer(ctx context.Context, hit *cluster.Node, peers []*cluster.Node) (string, error) {
 	var answering []string
-	for _, peer := range b.peers {
+	for _, peer := range peers {
 		outcome, err := knock(ctx, peer)
 		if err != nil {
 			return "", err
@@ -183,7 +182,7 @@ func (b *boundKill) peersAnswer(ctx context.Context) (string, error) {
 		}
 	}
 	if len(answering) == 0 {
-		return "the sandbox of " + b.node.Name() + " answers (no other node was up)", nil
+		return "the sandbox of " + hit.Name() + " answers (no other node was up)", nil
 	}
 	return strings.Join(answering, ", ") + " accepts connections", nil
 }
@@ -208,14 +207,19 @@ func (b *boundKill) Revert(ctx context.Context) error {
 			return err
 		}
 	}
-	if !b.fault.Restart {
+	return startAgain(ctx, b.node, b.fault.Restart)
+}
+
+// startAgain starts PostgreSQL if that is wanted and it does not run.
+func startAgain(ctx context.Context, node *cluster.Node, wanted bool) error {
+	if !wanted {
 		return nil
 	}
-	running, err := b.node.Running(ctx)
+	running, err := node.Running(ctx)
 	if err != nil || running {
 		return err
 	}
-	return b.node.Start(ctx)
+	return node.Start(ctx)
 }
 
 // VerifyReverted asks whether programs run in the container again, and with Restart whether PostgreSQL answers.

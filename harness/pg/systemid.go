@@ -59,8 +59,8 @@ func CheckWALHead(head []byte, system uint64) error {
 	if len(head) < WALHead {
 		return fmt.Errorf("WAL segment: %d bytes; want a page header of %d", len(head), WALHead)
 	}
-	const longHeader = 2 // XLP_LONG_HEADER
-	if binary.LittleEndian.Uint16(head[2:])&longHeader == 0 {
+	const long = 2 // XLP_LONG_HEADER
+	if binary.LittleEndian.Uint16(head[2:])&long == 0 {
 		return errors.New("WAL segment: its first page has no long header")
 	}
 	if found := binary.LittleEndian.Uint64(head[WALSystem:]); found != system {

@@ -23,7 +23,11 @@ const pairSeed = 1
 
 var _ = Describe("Two faults at the same time", Label("faults", "together"), Ordered, ContinueOnFailure, func() {
 	var b *bench
-	BeforeAll(func(ctx SpecContext) { b = startBench(ctx, cluster.Pair(cluster.Async)) }, NodeTimeout(faultTimeout))
+	BeforeAll(func(ctx SpecContext) {
+		topology := cluster.Pair(cluster.Async)
+		topology.Rows = 1000 // a page to damage
+		b = startBench(ctx, topology)
+	}, NodeTimeout(faultTimeout))
 	AfterEach(func(ctx SpecContext) { b.explain(ctx) }, NodeTimeout(closeWithin))
 
 	pairs, err := fault.Pairs(pairSeed, manyPairs)

@@ -1,0 +1,28 @@
+package fault
+
+func diskEntries() []Entry {
+	target := Param{Name: "target", Kind: KindNode, Default: wordPrimary, Draw: []string{wordPrimary, wordStandby}}
+	restart := Param{Name: "restart", Kind: KindBool, Default: "false", Draw: []string{"true"}}
+	return []Entry{
+		{
+			Name: "torn-wal", Group: GroupDisk, Imitates: "power lost while a WAL page was written, by a disk that lies", Mechanism: "kill, then zeros for the last sectors of WAL",
+			Params: []Param{target, restart},
+			New:    func(a Args) (Fault, error) { return TornWAL{a.target("target"), a.bool("restart")}, nil },
+		},
+		{
+			Name: "wal-removed", Group: GroupDisk, Imitates: "somebody who made room in pg_wal", Mechanism: "kill, then the segment of the redo position moved away",
+			Params: []Param{target, restart},
+			New:    func(a Args) (Fault, error) { return WALRemoved{a.target("target"), a.bool("restart")}, nil },
+		},
+		{
+			Name: "control-damaged", Group: GroupDisk, Imitates: "a bad sector under pg_control", Mechanism: "kill, then bytes of the file inverted",
+			Params: []Param{target, restart},
+			New:    func(a Args) (Fault, error) { return ControlDamaged{a.target("target"), a.bool("restart")}, nil },
+		},
+		{
+			Name: "page-damaged", Group: GroupDisk, Imitates: "bit rot, a misdirected write", Mechanism: "bytes of a table's page inverted, around a restart",
+			Params: []Param{target},
+			New:    func(a Args) (Fault, error) { return PageDamaged{Target: a.target("target")}, nil },
+		},
+	}
+}
