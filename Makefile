@@ -76,12 +76,14 @@ calibrate: ## outages of known length, 0.2 s to 10 s, against the measured ones
 
 bench-check: ## how fast verdicts are made: a million tokens, a million transactions, a million register operations
 	$(GO) test ./harness/check/... -run '^$$' -bench . -benchtime 3x -timeout 30m
+	$(GO) test ./harness/history -run '^$$' -bench Load -benchtime 3x -timeout 30m
 
 bench-report: ## reports of a run of 1,000,000 operations: seconds and size of the page
 	$(GO) test ./reports -run '^$$' -bench Million -benchtime 3x
 
 check-long: ## the checkers against simulated histories of a million transactions in each mode, and 20,000 reference comparisons
 	$(GO) test ./harness/check/sim -run 'TestCleanHistories' -timeout 60m -sim.txns 1000000
+	$(GO) test ./harness/check -run 'TestSimulatedClean' -timeout 60m -check.ops 1000000
 	$(GO) test ./harness/check/txn -run 'TestAgainstReference' -timeout 60m -txn.seeds 20000
 
 pages: ## open the reports in a real browser (Debian: apt-get install chromium); pictures in out/screenshots

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -57,6 +58,7 @@ type timelinePage struct {
 	Recheck  string
 	Logs     []nodeLog
 	Index    string
+	Linear   string // porcupine's page beside this one; empty: there is none
 }
 
 type pair struct{ Key, Value string }
@@ -102,6 +104,9 @@ func timeline(r Result, index string) ([]byte, error) {
 	p := newPage(r)
 	p.Index = index
 	p.Logs = readLogs(r.Dir, r.Run, moments(r))
+	if _, err := os.Stat(filepath.Join(r.Dir, history.LinearFile)); err == nil && r.Dir != "" {
+		p.Linear = history.LinearFile
+	}
 	var out bytes.Buffer
 	if err := pages().ExecuteTemplate(&out, "timeline.html", p); err != nil {
 		return nil, fmt.Errorf("timeline of %s: %w", Cut(r.Run.ID, 80), err)

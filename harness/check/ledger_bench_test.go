@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pgcrucible/pgcrucible/harness/history"
+	"github.com/pgcrucible/pgcrucible/harness/internal/gauge"
 )
 
 // million is a run of n writes, of which one in a thousand is missing.
@@ -32,12 +33,11 @@ func BenchmarkLedger(b *testing.B) {
 	for _, n := range []int{100_000, 1_000_000} {
 		run := million(n)
 		b.Run(fmt.Sprintf("tokens=%d", n), func(b *testing.B) {
-			for b.Loop() {
+			gauge.Benchmark(b, n, func() {
 				if v := durability(run); v.Status != history.Pass || v.Total != n/1000 {
 					b.Fatalf("%s, %d missing: %s", v.Status, v.Total, v.Sentence)
 				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/token")
+			})
 		})
 	}
 }

@@ -42,18 +42,32 @@ func (Linearizable) Check(run *history.Run) history.Verdict {
 	return pass("%s on %s fit one order each that agrees with real time%s.", count(result.Ops, "operation"), count(result.Keys, "key"), leftOut(left))
 }
 
-// LinearizablePicture writes porcupine's page of the first key that is not linearizable, with faults and the procedure's steps.
-// It returns false, and writes nothing, if there is no such key.
+// LinearizablePicture writes porcupine's page, with faults and the procedure's steps, of the first key that is not linearizable, or
+// else of one key around the first fault. It returns false, and writes nothing, if no register can be judged.
 func LinearizablePicture(to io.Writer, run *history.Run) (bool, error) {
 	registers, _, err := linearRegisters(run)
-	if err != nil {
+	if err != nil || len(registers) == 0 {
 		return false, err
 	}
-	result := linear.Check(registers, linearTime)
-	if len(result.Bad) == 0 {
+	if result := linear.Check(registers, linearTime); len(result.Bad) > 0 {
+		return true, result.Bad[0].Picture(to, run)
+	}
+	excerpt, found := linear.Around(registers, firstTrouble(run))
+	if !found {
 		return false, nil
 	}
-	return true, linear.Picture(to, result.Bad[0], run)
+	return true, excerpt.Picture(to, run)
+}
+
+// firstTrouble is when the first fault came into effect, or the role first moved; 0: neither happened.
+func firstTrouble(run *history.Run) time.Duration {
+	if faults := run.Named(history.SpanFault); len(faults) > 0 {
+		return faults[0].Start
+	}
+	if moved := firstMove(run); moved < time.Duration(1<<63-1) {
+		return moved
+	}
+	return 0
 }
 
 // linearRegisters are those to judge, and how many are left out because they lost a write that may be lost.

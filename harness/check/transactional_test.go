@@ -174,7 +174,12 @@ func TestLinearizablePicture(t *testing.T) {
 	}
 	run.Ops = run.Ops[:1]
 	page.Reset()
+	if drawn, err := LinearizablePicture(&page, run); err != nil || !drawn || !strings.Contains(page.String(), "write 1") {
+		t.Errorf("nothing wrong: drawn %v, %v, %d bytes", drawn, err, page.Len())
+	}
+	run.Ops = nil
+	page.Reset()
 	if drawn, err := LinearizablePicture(&page, run); err != nil || drawn || page.Len() > 0 {
-		t.Errorf("drawn %v, %v, %d bytes of nothing wrong", drawn, err, page.Len())
+		t.Errorf("nothing at all: drawn %v, %v, %d bytes", drawn, err, page.Len())
 	}
 }

@@ -7,10 +7,11 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/pgcrucible/pgcrucible/harness/internal/gauge"
 )
 
 func TestRecordAndLoad(t *testing.T) {
@@ -162,18 +163,12 @@ func BenchmarkLoad(b *testing.B) {
 			if err := WriteJSON(filepath.Join(dir, ManifestFile), Manifest{}); err != nil {
 				b.Fatal(err)
 			}
-			var before, after syscall.Rusage
-			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
-			b.ResetTimer()
-			for b.Loop() {
+			gauge.Benchmark(b, 1_000_000, func() {
 				run, err := Load(dir)
 				if err != nil || len(run.Ops) != 1_000_000 {
 					b.Fatal(len(run.Ops), err)
 				}
-			}
-			_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
-			cpu := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
-			b.ReportMetric(float64(cpu)/1e9/float64(b.N), "cpu-s/op")
+			})
 		})
 	}
 }

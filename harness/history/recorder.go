@@ -16,6 +16,7 @@ const (
 	ManifestFile = "run.json"      // the Manifest
 	HistoryFile  = "history.jsonl" // one Op, Span, Sample or NodeState a line
 	VerdictsFile = "verdicts.json" // what was made of it: can be made again from the two others
+	LinearFile   = "linear.html"   // porcupine's picture of a register, where registers were judged; as VerdictsFile
 )
 
 // flushEvery is the most that a kill -9 of the tester can take from a history.

@@ -123,7 +123,7 @@ type NodeState struct {
 	Receiver    *Receiver         `json:"receiver,omitempty"` // standby: its pg_stat_wal_receiver
 	Slots       []Slot            `json:"slots,omitempty"`
 	Prepared    []string          `json:"prepared,omitempty"` // gids in pg_prepared_xacts
-	Decided     map[string]int    `json:"decided,omitempty"`  // gid -> rows found that the prepared transaction wrote; 0: none
+	Decided     map[string]int    `json:"decided,omitzero"`   // gid -> rows found that the prepared transaction wrote; none: not there; nil: nobody looked
 	Tokens      map[string]int    `json:"tokens,omitempty"`   // how often each token of the ledger is present
 	Marker      string            `json:"marker,omitempty"`   // newest marker row read here, written after the last promotion
 	Tables      map[string]string `json:"tables,omitempty"`   // schema.table -> hash of its rows

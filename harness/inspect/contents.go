@@ -92,7 +92,10 @@ func (r *reader) ledger(ctx context.Context) error {
 		return fmt.Errorf("marker row: %w", err)
 	}
 	r.state.Marker = marker
-	r.state.Tokens, err = tokens(ctx, r.conn)
+	if r.state.Tokens, err = tokens(ctx, r.conn); err != nil {
+		return err
+	}
+	r.state.Decided, err = decided(ctx, r.conn)
 	return err
 }
 
@@ -111,6 +114,26 @@ func tokens(ctx context.Context, conn *pgx.Conn) (map[string]int, error) {
 	_, err = pgx.ForEachRow(rows, []any{&token, &times}, func() error { found[token] = times; return nil })
 	if err != nil {
 		return nil, fmt.Errorf("tokens: %w", err)
+	}
+	return found, nil
+}
+
+// decided counts the rows that each transaction of the two-phase workload left: their keys are its gid, a dot and a number. A
+// cluster without that workload has no such table, and nothing is known.
+func decided(ctx context.Context, conn *pgx.Conn) (map[string]int, error) {
+	if there, err := exists(ctx, conn, "app.two_phase"); err != nil || !there {
+		return nil, err
+	}
+	rows, err := conn.Query(ctx, `select regexp_replace(k, '\.[0-9]+$', ''), count(*) from app.two_phase group by 1`)
+	if err != nil {
+		return nil, fmt.Errorf("rows of prepared transactions: %w", err)
+	}
+	found := map[string]int{}
+	var gid string
+	var count int
+	_, err = pgx.ForEachRow(rows, []any{&gid, &count}, func() error { found[gid] = count; return nil })
+	if err != nil {
+		return nil, fmt.Errorf("rows of prepared transactions: %w", err)
 	}
 	return found, nil
 }

@@ -63,9 +63,8 @@ func (a Append) Run(ctx context.Context, c *cluster.Cluster, to *history.Recorde
 	}
 	statements := map[Way]map[string]string{
 		Upsert: {
-			"read": `select list from app.append where k = $1`,
-			"append": `insert into app.append as a (k, list) values ($1, array[$2::bigint])
-				on conflict (k) do update set list = a.list || excluded.list`,
+			"read":   `select list from app.append where k = $1`,
+			"append": `insert into app.append as a (k, list) values ($1, array[$2::bigint]) on conflict (k) do update set list = a.list || excluded.list`,
 		},
 		UpdateInsert: {
 			"read":   `select list from app.append where k = $1`,
@@ -73,9 +72,8 @@ func (a Append) Run(ctx context.Context, c *cluster.Cluster, to *history.Recorde
 			"insert": `insert into app.append (k, list) values ($1, array[$2::bigint])`,
 		},
 		Concat: {
-			"read": `select words from app.append where k = $1`,
-			"append": `insert into app.append as a (k, words) values ($1, $2::bigint::text)
-				on conflict (k) do update set words = a.words || ',' || excluded.words`,
+			"read":   `select words from app.append where k = $1`,
+			"append": `insert into app.append as a (k, words) values ($1, $2::bigint::text) on conflict (k) do update set words = a.words || ',' || excluded.words`,
 		},
 	}[a.way()]
 	config, err := a.config(c)
@@ -173,11 +171,11 @@ func (a *appender) access(ctx context.Context, conn *pgx.Conn, op *history.Op) e
 	if !write {
 		list, err := a.read(ctx, conn, key)
 		if err == nil {
-			op.Txn = append(op.Txn, history.Access{Key: key, List: list})
+			op.Txn = append(op.Txn, history.Access{Key: key, List: list, SQL: a.session.statements["read"]})
 		}
 		return err
 	}
-	op.Txn = append(op.Txn, history.Access{Write: true, Key: key, Value: value})
+	op.Txn = append(op.Txn, history.Access{Write: true, Key: key, Value: value, SQL: a.session.statements["append"]})
 	tag, err := conn.Exec(ctx, "append", key, value)
 	if err == nil && a.way == UpdateInsert && tag.RowsAffected() == 0 {
 		_, err = conn.Exec(ctx, "insert", key, value)

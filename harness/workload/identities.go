@@ -39,8 +39,8 @@ func (i Identities) Run(ctx context.Context, c *cluster.Cluster, to *history.Rec
 		return err
 	}
 	statements := map[string]string{
-		nextSequence: `select nextval('app.numbers') where $1::int is not null`,
-		nextTable:    `insert into app.identities (client) values ($1) returning id`,
+		nextSequence: `select nextval('app.numbers'), ` + here + ` where $1::int is not null`,
+		nextTable:    `insert into app.identities (client) values ($1) returning id, ` + here,
 	}
 	return i.run(ctx, to, func(n int) (worker, *rand.Rand) {
 		w := &numberer{shape: i, session: i.session(config, n, statements), to: to}
@@ -70,9 +70,13 @@ func (n *numberer) work(ctx context.Context, due time.Duration) {
 	}
 	n.session.statement(ctx, n.to, &op, func(ctx context.Context, conn *pgx.Conn) error {
 		var value int64
-		err := conn.QueryRow(ctx, key, n.session.client).Scan(&value)
+		var at place
+		err := conn.QueryRow(ctx, key, n.session.client).Scan(append([]any{&value}, at.targets()...)...)
 		if value != 0 { // also of an operation that then failed: it was handed out
 			op.Txn = []history.Access{{Write: true, Key: key, Value: value}}
+		}
+		if err == nil {
+			err = at.into(&op)
 		}
 		return err
 	})

@@ -25,10 +25,12 @@ type Register struct {
 
 const (
 	registerTable = `create table if not exists app.register (k text primary key, v bigint not null, ver bigint not null)`
-	registerWrite = `insert into app.register as r (k, v, ver) values ($1, $2, 1)
-	on conflict (k) do update set v = excluded.v, ver = r.ver + 1 returning ver`
+	registerWrite = registerWriteSQL + `, ` + here
 	// One row whether the key is there or not.
-	registerRead = `select coalesce(max(v), 0), coalesce(max(ver), 0) from app.register where k = $1`
+	registerRead = `select coalesce(max(v), 0), coalesce(max(ver), 0), ` + here + ` from app.register where k = $1`
+	// As they stand in the record: without what asks for the place, and which no finding is about.
+	registerWriteSQL = `insert into app.register as r (k, v, ver) values ($1, $2, 1) on conflict (k) do update set v = excluded.v, ver = r.ver + 1 returning ver`
+	registerReadSQL  = `select v, ver from app.register where k = $1`
 )
 
 // Name is that of its table.
@@ -83,7 +85,7 @@ func (w *registrar) close(ctx context.Context) {
 func (w *registrar) work(ctx context.Context, due time.Duration) {
 	w.seq++
 	random := w.session.random
-	access := history.Access{Key: w.prefix + strconv.Itoa(random.IntN(max(w.shape.Keys, 1))), Write: random.IntN(2) == 0}
+	access := history.Access{Key: w.prefix + strconv.Itoa(random.IntN(max(w.shape.Keys, 1))), Write: random.IntN(2) == 0, SQL: registerReadSQL}
 	op := history.Op{
 		Workload: w.shape.Name(), Client: w.session.client, Seq: w.seq, Kind: history.Read, Isolation: w.shape.Isolation,
 		Scheduled: due, Call: w.to.Now(),
@@ -91,14 +93,18 @@ func (w *registrar) work(ctx context.Context, due time.Duration) {
 	switch {
 	case access.Write:
 		op.Kind = history.Write
-		access.Value = w.values.Add(1)
+		access.Value, access.SQL = w.values.Add(1), registerWriteSQL
 		op.Txn = []history.Access{access}
 		w.session.statement(ctx, w.to, &op, func(ctx context.Context, conn *pgx.Conn) error {
-			return conn.QueryRow(ctx, "write", access.Key, access.Value).Scan(&op.Txn[0].Version)
+			var at place
+			err := conn.QueryRow(ctx, "write", access.Key, access.Value).Scan(append([]any{&op.Txn[0].Version}, at.targets()...)...)
+			if err == nil {
+				err = at.into(&op)
+			}
+			return err
 		})
 	case w.standby != nil && random.IntN(2) == 0:
 		w.read(ctx, w.standby, &op, access)
-		op.Standby = op.Outcome == history.OK
 	default:
 		w.read(ctx, w.session, &op, access)
 	}
@@ -108,9 +114,11 @@ func (w *registrar) work(ctx context.Context, due time.Duration) {
 
 func (w *registrar) read(ctx context.Context, s *session, op *history.Op, access history.Access) {
 	s.statement(ctx, w.to, op, func(ctx context.Context, conn *pgx.Conn) error {
-		err := conn.QueryRow(ctx, "read", access.Key).Scan(&access.Value, &access.Version)
+		var at place
+		err := conn.QueryRow(ctx, "read", access.Key).Scan(append([]any{&access.Value, &access.Version}, at.targets()...)...)
 		if err == nil {
 			op.Txn = []history.Access{access}
+			err = at.into(op)
 		}
 		return err
 	})

@@ -10,10 +10,13 @@ import (
 	"github.com/pgcrucible/pgcrucible/harness/pg"
 )
 
-// whereQuery asks on which timeline and how far a transaction is, in it: on a standby, how far it has replayed.
-const whereQuery = `select pg_is_in_recovery(),
+// here asks on which timeline and how far the server is, inside a transaction or a statement: on a standby, how far it has replayed.
+const (
+	here = `pg_is_in_recovery(),
 	case when pg_is_in_recovery() then 0 else ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int end,
 	coalesce(case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end, '0/0')::text`
+	whereQuery = `select ` + here
+)
 
 // errNotDone ends a transaction that the workload itself gives up: it is rolled back.
 var errNotDone = errors.New("the workload gave the transaction up")
@@ -51,13 +54,25 @@ func (s *session) transaction(ctx context.Context, clock clock, op *history.Op, 
 }
 
 func (s *session) where(ctx context.Context, op *history.Op) error {
-	var timeline int64
-	var lsn string
-	err := s.conn.QueryRow(ctx, whereQuery).Scan(&op.Standby, &timeline, &lsn)
-	if err == nil {
-		op.Timeline = pg.Timeline(timeline)
-		op.LSN, err = pg.ParseLSN(lsn)
+	var at place
+	if err := s.conn.QueryRow(ctx, whereQuery).Scan(at.targets()...); err != nil {
+		return err
 	}
+	return at.into(op)
+}
+
+// place is what here answers.
+type place struct {
+	standby  bool
+	timeline int64
+	lsn      string
+}
+
+func (p *place) targets() []any { return []any{&p.standby, &p.timeline, &p.lsn} }
+
+func (p *place) into(op *history.Op) (err error) {
+	op.Standby, op.Timeline = p.standby, pg.Timeline(p.timeline)
+	op.LSN, err = pg.ParseLSN(p.lsn)
 	return err
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/pgcrucible/pgcrucible/harness/check"
 	"github.com/pgcrucible/pgcrucible/harness/history"
+	"github.com/pgcrucible/pgcrucible/harness/judge"
 	"github.com/pgcrucible/pgcrucible/harness/timing"
 	"github.com/pgcrucible/pgcrucible/reports"
 )
@@ -109,6 +110,9 @@ func load(folders []string) ([]reports.Result, error) {
 		for _, dir := range runsBelow(folder) {
 			run, err := history.Load(dir)
 			if err != nil {
+				return nil, err
+			}
+			if err := judge.Draw(dir, run); err != nil {
 				return nil, err
 			}
 			results = append(results, reports.Result{Run: run, Verdicts: check.Judge(run, check.All()), Phases: timing.Of(run), Dir: dir})

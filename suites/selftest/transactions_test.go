@@ -131,8 +131,7 @@ var _ = Describe("Transactions", Label("transactions"), func() {
 		Expect(byGraph.Sentence).To(Or(ContainSubstring(string(txn.Lost)), ContainSubstring(string(txn.VisibleLost))))
 		run.Budget.Lost = -1
 		allowed := verdictOf(run, "serializability")
-		GinkgoWriter.Printf("with any loss allowed: %s %s %v\n", allowed.Status, allowed.Sentence, allowed.Witness)
-		Expect(allowed.Sentence).NotTo(ContainSubstring("show "+string(txn.VisibleLost)), "a loss that the budget allows is no error")
+		Expect(allowed.Status).To(Equal(history.Pass), "a loss that the budget allows is no error: %s %v", allowed.Sentence, allowed.Witness)
 	}, SpecTimeout(2*specTimeout))
 
 	It("look for a long fork between primary and standby", func(ctx SpecContext) {

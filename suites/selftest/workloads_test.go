@@ -8,6 +8,7 @@ import (
 
 	"github.com/pgcrucible/pgcrucible/harness/cluster"
 	"github.com/pgcrucible/pgcrucible/harness/history"
+	"github.com/pgcrucible/pgcrucible/harness/inspect"
 	"github.com/pgcrucible/pgcrucible/harness/workload"
 )
 
@@ -47,11 +48,15 @@ var _ = Describe("The transactional workloads", Label("workloads"), func() {
 			} {
 				Expect(kinds).To(HaveKey(kind), level)
 			}
-			verdict := verdictOf(run, "serializability")
-			Expect(verdict.Status).To(Equal(history.Pass), "%s: %s", level, verdict.Sentence)
-			var left int
-			Expect(pair.Nodes()[0].Query(ctx, "select count(*) from pg_prepared_xacts", nil, &left)).To(Succeed())
-			Expect(left).To(BeZero(), "every client ends what it prepared")
+			states, err := inspect.Final(ctx, pair)
+			Expect(err).NotTo(HaveOccurred())
+			run = judged(to, pair, states)
+			for _, checker := range []string{"serializability", "linearizable", "bank", "sequences", "standby-reads", "two-phase", "prepared"} {
+				verdict := verdictOf(run, checker)
+				GinkgoWriter.Printf("%s, %s: %s\n", level, checker, verdict.Sentence)
+				Expect(verdict.Status).To(Equal(history.Pass), "%s, %s: %s", level, checker, verdict.Sentence)
+			}
+			Expect(states[0].Prepared).To(BeEmpty(), "every client ends what it prepared")
 		}
 	}, SpecTimeout(specTimeout))
 })
@@ -81,8 +86,16 @@ func lookAt(op history.Op, handedOut map[string]map[int64]bool) {
 		handedOut[key][value] = true
 	case history.Write:
 		Expect(op.Txn[0].Version).To(BeNumerically(">", 0), "%+v", op)
-	case history.Txn:
-		Expect(op.Timeline).To(BeEquivalentTo(1))
-		Expect(op.LSN).NotTo(BeZero())
+	}
+	switch op.Kind {
+	case history.Txn, history.Read, history.Write:
+		Expect(op.Txn[0].SQL).NotTo(BeEmpty(), "a witness shows it: %+v", op)
+	}
+	switch {
+	case op.Standby:
+		Expect(op.Node).To(Equal("pg2"), "%+v", op)
+	case op.Kind != history.CommitPrepared && op.Kind != history.RollbackPrepared: // which return nothing
+		Expect(op.Timeline).To(BeEquivalentTo(1), "%+v", op)
+		Expect(op.LSN).NotTo(BeZero(), "%+v", op)
 	}
 }

@@ -2,7 +2,11 @@ package linear
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -20,59 +24,113 @@ type Result struct {
 
 // Violation is one key that no order explains.
 type Violation struct {
-	Register *Register
-	Ops      []int // indexes in the run: the operation that cannot be explained first, then those around it
-	piece    piece
+	Excerpt
+	Ops []int // indexes in the run: the operation that cannot be explained first, then those around it
 }
 
-// Check judges registers within a time; after that the rest is not known.
+// task is one piece of one register.
+type task struct {
+	register int
+	piece    piece
+	result   porcupine.CheckResult
+}
+
+// Check judges registers within a time; after that the rest is not known. All processors work at it, and the result does not
+// depend on which did what.
 func Check(registers []*Register, within time.Duration) Result {
 	r := Result{Keys: len(registers)}
 	deadline := time.Now().Add(within)
+	tasks := allTasks(registers)
+	together(len(tasks), func(i int) { tasks[i].result = tasks[i].piece.search(time.Until(deadline)) })
+	bad := -1 // the last register with a violation: one is enough, what follows it depends on it
+	for i := range tasks {
+		t := &tasks[i]
+		switch {
+		case t.result == porcupine.Unknown && r.TimedAt == "":
+			r.TimedAt = registers[t.register].Key
+		case t.result == porcupine.Illegal && t.register != bad:
+			bad = t.register
+			r.Bad = append(r.Bad, violation(registers[bad], t.piece))
+		}
+	}
 	for _, register := range registers {
 		r.Ops += len(register.ops)
-		for _, p := range register.pieces() {
-			left := time.Until(deadline)
-			if left <= 0 {
-				r.TimedAt = register.Key
-				return r
-			}
-			switch porcupine.CheckOperationsTimeout(model(p.initial), operations(p.ops), left) {
-			case porcupine.Illegal:
-				r.Bad = append(r.Bad, violation(register, p))
-			case porcupine.Unknown:
-				r.TimedAt = register.Key
-				return r
-			default:
-				continue
-			}
-			break // one violation of a key is enough: what follows it depends on it
-		}
 	}
 	return r
 }
 
-// model is a register that holds a value first.
-func model(initial int64) porcupine.Model {
-	return porcupine.Model{
-		Init: func() any { return initial },
-		Step: func(state, input, _ any) (bool, any) {
-			if o := input.(*operation); o.write {
-				return true, o.value
-			} else if state.(int64) == o.value {
-				return true, state
+func allTasks(registers []*Register) []task {
+	pieces := make([][]piece, len(registers))
+	together(len(registers), func(i int) { pieces[i] = registers[i].pieces() })
+	var tasks []task
+	for i := range pieces {
+		for _, p := range pieces[i] {
+			tasks = append(tasks, task{register: i, piece: p})
+		}
+	}
+	return tasks
+}
+
+// together does n things on all processors.
+func together(n int, do func(i int)) {
+	const batch = 16
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), n) {
+		workers.Go(func() {
+			for {
+				end := int(next.Add(batch))
+				if end-batch >= n {
+					return
+				}
+				for i := end - batch; i < min(end, n); i++ {
+					do(i)
+				}
 			}
-			return false, state
+		})
+	}
+	workers.Wait()
+}
+
+// search asks porcupine.
+func (p *piece) search(within time.Duration) porcupine.CheckResult {
+	if within <= 0 {
+		return porcupine.Unknown
+	}
+	return porcupine.CheckOperationsTimeout(p.model(), operations(p.ops), within)
+}
+
+// model is a register. Its state is the operation that wrote it last: values are unique, so two states are equal if those are the same.
+func (p *piece) model() porcupine.Model {
+	return porcupine.Model{
+		Init: func() any { return &p.initial },
+		Step: func(state, input, _ any) (bool, any) {
+			is, o := state.(*operation), input.(*operation)
+			switch {
+			case o.write:
+				return !p.versioned || o.version > is.version, o
+			case p.versioned:
+				return is.value == o.value && is.version == o.version, state
+			}
+			return is.value == o.value, state
 		},
 		DescribeOperation: func(input, _ any) string {
-			if o := input.(*operation); o.write {
-				return fmt.Sprintf("write %d", o.value)
-			} else {
-				return fmt.Sprintf("read %d", o.value)
+			o := input.(*operation)
+			if o.write {
+				return p.describe("write", o)
 			}
+			return p.describe("read", o)
 		},
-		DescribeState: func(state any) string { return fmt.Sprint(state) },
+		DescribeState: func(state any) string { return p.describe("", state.(*operation)) },
 	}
+}
+
+func (p *piece) describe(verb string, o *operation) string {
+	text := fmt.Sprintf("%s %d", verb, o.value)
+	if p.versioned {
+		text += fmt.Sprintf(" (version %d)", o.version)
+	}
+	return strings.TrimSpace(text)
 }
 
 func operations(ops []operation) []porcupine.Operation {
@@ -101,13 +159,13 @@ func violation(register *Register, p piece) Violation {
 	for low < high {
 		middle := (low + high) / 2
 		prefix := until(p, ends[middle])
-		if porcupine.CheckOperationsTimeout(model(p.initial), operations(prefix), searchWithin) == porcupine.Illegal {
+		if prefix.search(searchWithin) == porcupine.Illegal {
 			high = middle
 		} else {
 			low = middle + 1
 		}
 	}
-	v := Violation{Register: register, piece: p}
+	v := Violation{Excerpt: Excerpt{Register: register, piece: p}}
 	for _, o := range p.ops {
 		if o.end == ends[low] {
 			v.Ops = append(v.Ops, o.original)
@@ -122,8 +180,8 @@ func violation(register *Register, p piece) Violation {
 }
 
 // until is what was known at a moment: reads that had not returned are left out, writes may still happen.
-func until(p piece, moment time.Duration) []operation {
-	var out []operation
+func until(p piece, moment time.Duration) piece {
+	out := piece{initial: p.initial, versioned: p.versioned}
 	for _, o := range p.ops {
 		if o.call > moment || o.end > moment && !o.write {
 			continue
@@ -131,7 +189,7 @@ func until(p piece, moment time.Duration) []operation {
 		if o.end > moment {
 			o.end = 1 << 62
 		}
-		out = append(out, o)
+		out.ops = append(out.ops, o)
 	}
 	return out
 }

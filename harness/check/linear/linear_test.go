@@ -64,8 +64,8 @@ func TestStandbyAndListsAreLeftOut(t *testing.T) {
 	}
 }
 
-// random makes a history of one register that is linearizable, or that has one read changed.
-func random(r *rand.Rand, n int, spoil bool) []history.Op {
+// randomHistory makes a history of one register that is linearizable, or that has one read changed.
+func randomHistory(r *rand.Rand, n int, spoil bool) []history.Op {
 	var ops []history.Op
 	free := make([]time.Duration, 4)
 	value, now := int64(0), time.Duration(0)
@@ -104,24 +104,23 @@ func r64(r *rand.Rand, n time.Duration) time.Duration { return time.Duration(r.I
 
 // whole judges without pieces and without resolving: unknown writes may happen at any time, or never.
 func whole(ops []history.Op) bool {
-	var all []porcupine.Operation
+	var p piece
 	for i := range ops {
 		a := ops[i].Txn[0]
-		o := &operation{write: a.Write, value: a.Value}
-		end := int64(ops[i].Return)
+		o := operation{write: a.Write, value: a.Value, call: ops[i].Call, end: ops[i].Return}
 		if ops[i].Outcome == history.Unknown {
-			end = 1 << 60 // happening after everything is the same as never
+			o.end = 1 << 60 // happening after everything is the same as never
 		}
-		all = append(all, porcupine.Operation{Input: o, Call: int64(ops[i].Call), Return: end})
+		p.ops = append(p.ops, o)
 	}
-	return porcupine.CheckOperations(model(0), all)
+	return p.search(time.Minute) == porcupine.Ok
 }
 
 func TestAgainstWholeSearch(t *testing.T) {
 	count := map[bool]int{}
 	for seed := range uint64(600) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		ops := random(r, 4+r.IntN(16), seed%2 == 0)
+		ops := randomHistory(r, 4+r.IntN(16), seed%2 == 0)
 		want := whole(ops)
 		got := len(Check(Registers(ops), time.Minute).Bad) == 0
 		count[want]++
@@ -134,21 +133,113 @@ func TestAgainstWholeSearch(t *testing.T) {
 	}
 }
 
-// TestPieces: cutting a long history changes no verdict.
+// TestPieces: cutting a long history at quiet moments changes no verdict.
 func TestPieces(t *testing.T) {
 	cut := 0
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 2))
-		ops := random(r, 400, seed%2 == 0)
+		ops := randomHistory(r, 400, seed%2 == 0)
 		registers := Registers(ops)
 		cut += len(registers[0].pieces())
-		uncut := porcupine.CheckOperations(model(0), operations(registers[0].ops))
-		if got := len(Check(registers, time.Minute).Bad) == 0; got != uncut {
-			t.Fatalf("seed %d: %v with pieces, %v without", seed, got, uncut)
+		uncut := piece{ops: registers[0].ops}
+		want := uncut.search(time.Minute) == porcupine.Ok
+		if got := len(Check(registers, time.Minute).Bad) == 0; got != want {
+			t.Fatalf("seed %d: %v with pieces, %v without", seed, got, want)
 		}
 	}
 	if cut < 120 {
 		t.Errorf("only %d pieces", cut)
+	}
+}
+
+// versioned gives every operation the version that the order of the writes gives its value; unknown writes are not told theirs.
+func versioned(ops []history.Op) []history.Op {
+	versions := map[int64]int64{}
+	for i := range ops {
+		if a := &ops[i].Txn[0]; a.Write {
+			versions[a.Value] = int64(len(versions) + 1)
+			if ops[i].Outcome == history.OK {
+				a.Version = versions[a.Value]
+			}
+		}
+	}
+	for i := range ops {
+		if a := &ops[i].Txn[0]; !a.Write {
+			a.Version = versions[a.Value]
+		}
+	}
+	return ops
+}
+
+// TestVersions: the order that versions tell gives the verdict of the search over the whole history, and small pieces however busy
+// the key is; what is found is found again in its small piece.
+func TestVersions(t *testing.T) {
+	count := map[bool]int{}
+	for seed := range uint64(400) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		ops := versioned(randomHistory(r, 10+r.IntN(190), seed%2 == 0))
+		registers := Registers(ops)
+		if _, ok := registers[0].byVersion(); !ok {
+			continue
+		}
+		uncut := piece{ops: registers[0].ops, versioned: true}
+		want := uncut.search(time.Minute) == porcupine.Ok
+		count[want]++
+		got := Check(registers, time.Minute)
+		if bad := len(got.Bad) > 0; bad == want || got.TimedAt != "" {
+			t.Fatalf("seed %d: bad %v, want %v: %+v", seed, bad, !want, ops)
+		}
+		for _, p := range registers[0].pieces() {
+			if len(p.ops) > mostShown+1 {
+				t.Errorf("seed %d: a piece of %d operations", seed, len(p.ops))
+			}
+		}
+		if !want && len(got.Bad[0].Ops) < 1 {
+			t.Errorf("seed %d: a violation without an operation: %+v", seed, got.Bad[0])
+		}
+	}
+	if count[true] < 100 || count[false] < 50 {
+		t.Errorf("one-sided: %v", count)
+	}
+}
+
+// TestVersionsThatTellNoOrder: then the search decides by the values alone.
+func TestVersionsThatTellNoOrder(t *testing.T) {
+	again := wrote(2, 4, 5, history.OK, 2)
+	again.Txn[0].Version = 1 // a version that another value had
+	early := read(3, 6, 7, 1)
+	early.Txn[0].Version = 7 // of a write that nobody made
+	for name, ops := range map[string][]history.Op{
+		"used again":       {wrote(1, 0, 1, history.OK, 1), again},
+		"of no write":      {wrote(1, 0, 1, history.OK, 1), early},
+		"one is not known": {wrote(1, 0, 1, history.OK, 1), {Kind: history.Read, Call: 2 * ms, Return: 3 * ms, Outcome: history.OK, Txn: []history.Access{{Key: "x", Value: 1}}}},
+	} {
+		r := Registers(ops)[0]
+		if _, ok := r.byVersion(); ok {
+			t.Errorf("%s: the versions tell an order", name)
+		}
+		if got := Check([]*Register{r}, time.Minute); len(got.Bad) > 0 {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// TestALongWayBack: a read that shows a version from long before is found in a piece that can be read.
+func TestALongWayBack(t *testing.T) {
+	var ops []history.Op
+	for i := range time.Duration(5000) {
+		ops = append(ops, wrote(1, 2*i, 2*i+1, history.OK, int64(i)+1))
+	}
+	ops = append(ops, read(2, 20_000, 20_001, 3))
+	got := Check(Registers(ops), time.Minute)
+	if len(got.Bad) != 1 || got.Bad[0].Ops[0] != 5000 || len(got.Bad[0].piece.ops) > mostShown {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestOutOfTime(t *testing.T) {
+	if got := Check(Registers([]history.Op{wrote(1, 0, 1, history.OK, 1)}), 0); got.TimedAt != "x" || len(got.Bad) > 0 {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -160,7 +251,7 @@ func TestPicture(t *testing.T) {
 		{Name: "later", Start: 100 * ms, End: 200 * ms},
 	}
 	var page bytes.Buffer
-	if err := Picture(&page, Check(Registers(run.Ops), time.Minute).Bad[0], run); err != nil {
+	if err := Check(Registers(run.Ops), time.Minute).Bad[0].Picture(&page, run); err != nil {
 		t.Fatal(err)
 	}
 	text := page.String()
@@ -172,23 +263,4 @@ func TestPicture(t *testing.T) {
 	if strings.Contains(text, "kill(pg1) <script>") || strings.Contains(text, `"later"`) {
 		t.Error("a span outside, or text that was not escaped")
 	}
-}
-
-func BenchmarkRegisters1M(b *testing.B) {
-	r := rand.New(rand.NewPCG(1, 3))
-	var ops []history.Op
-	for key := range 200 {
-		for _, op := range random(r, 5000, false) {
-			op.Txn[0].Key = string(rune('a'+key%26)) + time.Duration(key).String()
-			ops = append(ops, op)
-		}
-	}
-	b.ReportAllocs()
-	b.ResetTimer()
-	for range b.N {
-		if got := Check(Registers(ops), time.Minute); len(got.Bad) > 0 || got.TimedAt != "" {
-			b.Fatalf("%+v", got)
-		}
-	}
-	b.ReportMetric(float64(len(ops))*float64(b.N)/b.Elapsed().Seconds(), "ops/s")
 }

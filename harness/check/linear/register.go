@@ -12,6 +12,7 @@ import (
 type operation struct {
 	write    bool
 	value    int64
+	version  int64 // 0: not known
 	call     time.Duration
 	end      time.Duration // when it had certainly happened
 	client   int
@@ -69,7 +70,7 @@ func (r *Register) add(op *history.Op, index, n int) {
 		return
 	}
 	r.ops = append(r.ops, operation{
-		write: a.Write, value: a.Value, call: op.Call, end: op.Return, client: op.Client, original: index,
+		write: a.Write, value: a.Value, version: a.Version, call: op.Call, end: op.Return, client: op.Client, original: index,
 		unknown: op.Outcome == history.Unknown,
 	})
 }
@@ -88,27 +89,36 @@ func (r *Register) settle() {
 	if slices.ContainsFunc(r.ops, func(o operation) bool { return o.unknown }) {
 		r.resolve()
 	}
-	byCall := func(a, b operation) int { return cmp.Or(cmp.Compare(a.call, b.call), cmp.Compare(a.end, b.end)) }
 	if !slices.IsSortedFunc(r.ops, byCall) {
 		slices.SortStableFunc(r.ops, byCall)
 	}
 }
 
+func byCall(a, b operation) int {
+	return cmp.Or(cmp.Compare(a.call, b.call), cmp.Compare(a.end, b.end))
+}
+
+// resolve decides the writes of unknown outcome: one that was read happened before that read returned, and has the version that was
+// read with it; one that nobody read is left out.
 func (r *Register) resolve() {
-	seen := map[int64]time.Duration{}
+	type sight struct {
+		first   time.Duration
+		version int64
+	}
+	seen := map[int64]sight{}
 	for _, o := range r.ops {
-		if first, ok := seen[o.value]; !o.write && (!ok || o.end < first) {
-			seen[o.value] = o.end
+		if s, ok := seen[o.value]; !o.write && (!ok || o.end < s.first) {
+			seen[o.value] = sight{o.end, max(o.version, s.version)}
 		}
 	}
 	kept := r.ops[:0]
 	for _, o := range r.ops {
 		if o.unknown {
-			first, ok := seen[o.value]
+			s, ok := seen[o.value]
 			if !ok {
 				continue
 			}
-			o.end = max(o.call, first)
+			o.end, o.version = max(o.call, s.first), max(o.version, s.version)
 		}
 		kept = append(kept, o)
 	}
@@ -117,24 +127,33 @@ func (r *Register) resolve() {
 
 // piece is a part of a key's history that can be judged by itself.
 type piece struct {
-	initial int64
-	ops     []operation
+	initial   operation // what the register holds before: its value, and its version if versioned
+	ops       []operation
+	versioned bool // versions count: each write raises the version, each read sees its version with its value
 }
 
 // pieceLength is from how many operations on a piece is cut off where it can be.
-const pieceLength = 64
+const pieceLength = 32
 
-// pieces cuts where nothing is under way and the last operation is not concurrent with a write: then it tells the value.
+// pieces cuts a register's history by its versions where they tell the order of the writes, and else at quiet moments.
 func (r *Register) pieces() []piece {
+	if ordered, ok := r.byVersion(); ok {
+		return versionPieces(ordered)
+	}
+	return r.quietPieces()
+}
+
+// quietPieces cuts where nothing is under way and the last operation is not concurrent with a write: then it tells the value.
+func (r *Register) quietPieces() []piece {
 	var out []piece
-	start, initial := 0, int64(0)
+	start, initial := 0, operation{}
 	var busy, writes time.Duration // until when any operation, and any write but the last operation, was under way
 	for i, o := range r.ops {
 		if i > start && i-start >= pieceLength && o.call > busy {
 			last := r.ops[i-1]
 			if writes < last.call {
-				out = append(out, piece{initial, r.ops[start:i]})
-				start, initial, writes = i, last.value, 0
+				out = append(out, piece{initial: initial, ops: r.ops[start:i]})
+				start, initial, writes = i, last, 0
 			}
 		}
 		if i > start {
@@ -144,5 +163,5 @@ func (r *Register) pieces() []piece {
 		}
 		busy = max(busy, o.end)
 	}
-	return append(out, piece{initial, r.ops[start:]})
+	return append(out, piece{initial: initial, ops: r.ops[start:]})
 }

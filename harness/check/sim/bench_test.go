@@ -2,62 +2,73 @@ package sim_test
 
 import (
 	"fmt"
-	"runtime"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/pgcrucible/pgcrucible/harness/check/sim"
 	"github.com/pgcrucible/pgcrucible/harness/check/txn"
 	"github.com/pgcrucible/pgcrucible/harness/history"
+	"github.com/pgcrucible/pgcrucible/harness/internal/gauge"
 )
 
-// analyzeOften measures the analysis of one history, and what is on the heap at the end of it, history included.
+// analyzeOften measures the analysis of one history; the memory is that of the whole process, the history included.
 func analyzeOften(b *testing.B, made *sim.History, options txn.Options) *txn.Report {
 	b.Helper()
 	var report *txn.Report
-	var err error
-	b.ResetTimer()
-	began := cpuTime()
-	for range b.N {
+	gauge.Benchmark(b, len(made.Ops), func() {
+		var err error
 		if report, err = txn.Analyze(made.Ops, options); err != nil {
 			b.Fatal(err)
 		}
-	}
-	b.StopTimer()
-	b.ReportMetric((cpuTime()-began).Seconds()/float64(b.N), "cpu-s/op") // what a loaded machine does not spoil
-	b.ReportMetric(float64(len(made.Ops))*float64(b.N)/b.Elapsed().Seconds(), "txns/s")
-	var memory runtime.MemStats
-	runtime.ReadMemStats(&memory)
-	b.ReportMetric(float64(memory.Sys)/(1<<20), "MB/process")
+	})
 	return report
 }
 
-// cpuTime is what this process has used.
-func cpuTime() time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return 0
+// BenchmarkTransactions finds and explains all anomalies of a clean history: 100,000 transactions in at most a second, a million in at
+// most ten and within 2 GB, and so not more than twelve times as long.
+func BenchmarkTransactions(b *testing.B) {
+	for _, mode := range []sim.Mode{sim.Strict, sim.Snapshot, sim.ReadCommitted} {
+		for _, size := range []int{100_000, 1_000_000} {
+			b.Run(fmt.Sprintf("%s/txns=%d", mode, size), func(b *testing.B) {
+				if report := analyzeOften(b, clean(mode, size), txn.Options{RealTime: true}); report.Errors() > 0 {
+					b.Fatal(short(report))
+				}
+			})
+		}
 	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-func BenchmarkSerializable100k(b *testing.B) { benchmarkClean(b, sim.Strict, 100_000) }
+func clean(mode sim.Mode, size int) *sim.History {
+	return sim.Make(sim.Config{Seed: 1, Mode: mode, Txns: size, Unknown: 0.01, Abort: 0.01})
+}
 
-func BenchmarkSerializable1M(b *testing.B) { benchmarkClean(b, sim.Strict, 1_000_000) }
-
-func BenchmarkSnapshot100k(b *testing.B) { benchmarkClean(b, sim.Snapshot, 100_000) }
-
-func BenchmarkSnapshot1M(b *testing.B) { benchmarkClean(b, sim.Snapshot, 1_000_000) }
-
-func BenchmarkReadCommitted100k(b *testing.B) { benchmarkClean(b, sim.ReadCommitted, 100_000) }
-
-func BenchmarkReadCommitted1M(b *testing.B) { benchmarkClean(b, sim.ReadCommitted, 1_000_000) }
-
-func benchmarkClean(b *testing.B, mode sim.Mode, size int) {
-	made := sim.Make(sim.Config{Seed: 1, Mode: mode, Txns: size, Unknown: 0.01, Abort: 0.01})
-	if report := analyzeOften(b, made, txn.Options{RealTime: true}); report.Errors() > 0 {
-		b.Fatal(short(report))
+// BenchmarkGrowth is how many times as long a million transactions take as 100,000, both measured in turn in one run: x-growth by CPU
+// time, x-growth-wall by the clock. Ten times would be linear; at most twelve is the figure to reach.
+func BenchmarkGrowth(b *testing.B) {
+	for _, mode := range []sim.Mode{sim.Strict, sim.Snapshot, sim.ReadCommitted} {
+		b.Run(string(mode), func(b *testing.B) {
+			small, large := clean(mode, 100_000), clean(mode, 1_000_000)
+			analyze := func(made *sim.History) gauge.Spent {
+				return gauge.Of(func() {
+					if _, err := txn.Analyze(made.Ops, txn.Options{RealTime: true}); err != nil {
+						b.Fatal(err)
+					}
+				})
+			}
+			const rounds = 5 // of the small one, so that both are measured for about as long
+			var one, ten gauge.Spent
+			b.ResetTimer()
+			for range b.N {
+				for range rounds {
+					spent := analyze(small)
+					one.CPU, one.Wall = one.CPU+spent.CPU, one.Wall+spent.Wall
+				}
+				spent := analyze(large)
+				ten.CPU, ten.Wall = ten.CPU+spent.CPU, ten.Wall+spent.Wall
+			}
+			b.ReportMetric(rounds*ten.CPU.Seconds()/one.CPU.Seconds(), "x-growth")
+			b.ReportMetric(rounds*ten.Wall.Seconds()/one.Wall.Seconds(), "x-growth-wall")
+		})
 	}
 }
 

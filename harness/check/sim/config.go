@@ -52,12 +52,15 @@ type Config struct {
 	Abort     float64 // share that the client rolls back
 	Bug       Bug
 	Plant     int // how often, spread over the history
+	Failovers int // how often the store moves to a copy that is behind, spread over the history
+	Behind    int // commits that such a copy lacks at most; 0: 12
 }
 
 // History is what was made.
 type History struct {
 	Ops     []history.Op
-	Planted int // how often the bug was really planted: some need an occasion
+	Planted int     // how often the bug was really planted: some need an occasion
+	Gone    []int64 // values of committed writes that a failover took away; a value is written once in the whole store
 }
 
 func (c Config) withDefaults() Config {
@@ -69,6 +72,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Length == 0 {
 		c.Length = 24
+	}
+	if c.Behind == 0 {
+		c.Behind = 12
 	}
 	return c
 }

@@ -7,17 +7,21 @@ import (
 	"time"
 
 	"github.com/pgcrucible/pgcrucible/harness/history"
+	"github.com/pgcrucible/pgcrucible/harness/pg"
 )
 
 // Make runs the store until all transactions are done, then reads every key once more.
 func Make(config Config) *History {
 	s := newStore(config)
 	for s.begun < s.Txns || s.busy > 0 {
+		if s.failOverDue() {
+			s.failOver()
+		}
 		s.step(s.earliest())
 	}
 	s.finalReads()
 	slices.SortStableFunc(s.ops, func(a, b history.Op) int { return int(a.Return - b.Return) })
-	return &History{Ops: s.ops, Planted: s.planted}
+	return &History{Ops: s.ops, Planted: s.planted, Gone: s.gone}
 }
 
 type store struct {
@@ -35,6 +39,9 @@ type store struct {
 	planted int
 	removed *removal
 	ghost   *ghost
+	// failovers so far, and what they took away
+	failovers int
+	gone      []int64
 }
 
 type client struct {
@@ -63,6 +70,12 @@ func (s *store) newCell() *cell {
 	s.all = append(s.all, c)
 	return c
 }
+
+// timeline is PostgreSQL's: each promotion begins a new one.
+func (s *store) timeline() pg.Timeline { return pg.Timeline(s.failovers + 1) }
+
+// node is who is primary: the two take turns.
+func (s *store) node() string { return [...]string{"pg1", "pg2"}[s.failovers%2] }
 
 func (s *store) pause() time.Duration { return 1 + time.Duration(s.random.Int64N(int64(2*meanStep))) }
 
@@ -104,7 +117,7 @@ func (s *store) begin(i int) {
 	c.seq++
 	c.txn = &transaction{snapshot: s.commit}
 	c.op = history.Op{
-		Workload: "sim", Client: i, Seq: c.seq, Kind: history.Txn, Node: "pg1", Timeline: 1, Isolation: string(s.Mode),
+		Workload: "sim", Client: i, Seq: c.seq, Kind: history.Txn, Node: s.node(), Timeline: s.timeline(), Isolation: string(s.Mode),
 		Scheduled: c.at, Call: c.at,
 	}
 	writes := 0
@@ -325,7 +338,7 @@ func (s *store) finalReads() {
 	for at := 0; at < len(s.all); at += 4 {
 		now += 2 * meanStep
 		op := history.Op{
-			Workload: "sim", Client: 0, Seq: s.clients[0].seq + at + 1, Kind: history.Txn, Node: "pg1", Timeline: 1, Isolation: string(s.Mode),
+			Workload: "sim", Client: 0, Seq: s.clients[0].seq + at + 1, Kind: history.Txn, Node: s.node(), Timeline: s.timeline(), Isolation: string(s.Mode),
 			Scheduled: now, Call: now, Return: now + meanStep, Outcome: history.OK,
 		}
 		for _, c := range s.all[at:min(at+4, len(s.all))] {

@@ -2,18 +2,15 @@ package txn
 
 import "slices"
 
-// branches settles the keys whose reads do not fit one order: what the read sent last says is the order that survived, and
-// everything else is judged against it. Only lists are settled here; registers were, by their versions.
+// branches settles the keys whose reads do not fit one order: what the read sent last saw is the beginning of the order that
+// survived, and everything else is judged against it. Only lists are settled here; registers were, by their versions.
 func (t *table) branches() {
 	for k := range t.keys {
 		key := &t.keys[k]
 		if !key.odd || key.register {
 			continue
 		}
-		trunk := key.latest
-		if trunk < 0 {
-			trunk = key.longest
-		}
+		trunk := t.trunk(int32(k))
 		for _, w := range t.positions(key) {
 			if w >= 0 {
 				t.writes[w].pos = -1
@@ -29,6 +26,52 @@ func (t *table) branches() {
 			t.place(&t.reads[r])
 		}
 	}
+}
+
+// trunk is the read that shows most of the order that survived. That is not always the one sent last: a transaction that was sent
+// before it may have read after it, and what it saw more is no other order. Reads of an earlier timeline, or that had returned
+// before, are asked only if there are no others: what they saw more may be what was lost.
+func (t *table) trunk(k int32) int32 {
+	key := &t.keys[k]
+	if key.latest < 0 {
+		return key.longest
+	}
+	best, bestRank := key.latest, 0
+	last := t.reads[key.latest].txn
+	begins := t.list(&t.reads[key.latest])
+	for _, r := range t.byKey.row(k) {
+		in := &t.reads[r]
+		list := t.list(in)
+		if len(list) <= len(begins) || !slices.Equal(list[:len(begins)], begins) {
+			continue
+		}
+		rank := 1
+		if !t.earlier(in.txn, last) && t.op(in.txn).Return >= t.op(last).Call {
+			rank = 2
+		}
+		was := &t.reads[best]
+		switch {
+		case rank < bestRank, rank == bestRank && t.earlier(in.txn, was.txn):
+		case rank > bestRank, t.earlier(was.txn, in.txn), len(list) > len(t.list(was)):
+			best, bestRank = r, rank
+		}
+	}
+	return best
+}
+
+// earlier says whether a promotion is between two transactions. Then one is before the other however the clients' times overlap.
+func (t *table) earlier(a, b int32) bool {
+	x, y := t.op(a).Timeline, t.op(b).Timeline
+	return x > 0 && y > x
+}
+
+// sentAfter says whether a transaction was sent after another, by timeline first.
+func (t *table) sentAfter(a, b int32) bool {
+	if t.earlier(a, b) || t.earlier(b, a) {
+		return t.earlier(b, a)
+	}
+	x, y := t.op(a), t.op(b)
+	return x.Call > y.Call || x.Call == y.Call && x.Return > y.Return
 }
 
 // sighting is when a value was known to be there, and who showed it.
@@ -119,8 +162,8 @@ func (t *table) offTrunk(key *keyState, w int32, r *read, s sighting, out *direc
 	if end < 0 || s.known == never {
 		return // only a standby showed it
 	}
-	// Calls of two timelines may overlap: what an earlier one showed and a later one does not have went with the promotion.
-	promoted := r != nil && t.op(r.txn).Timeline > 0 && t.op(end).Timeline > t.op(r.txn).Timeline
+	// What an earlier timeline had and a later one does not have went with the promotion.
+	promoted := t.earlier(t.writes[w].txn, end) || r != nil && t.earlier(r.txn, end)
 	if s.known < t.op(end).Call || promoted {
 		out.lost(w, s.reader, end)
 		return
@@ -170,11 +213,12 @@ func (t *table) judgeOrder(key *keyState, r *read, seen map[int64]sighting, out 
 			continue
 		}
 		known := seen[t.writes[w].value].known
-		switch gone := known < t.op(r.txn).Call; {
-		case gone && (int32(pos) < highest || t.newer(r, known)):
+		missing := known < t.op(r.txn).Call
+		switch {
+		case missing && (int32(pos) < highest || t.newer(r, known) && !t.earlier(r.txn, t.writes[w].txn)):
 			out.resurrected(w, r)
 			return
-		case gone:
+		case missing:
 			out.stale(r, w)
 			return
 		case int32(pos) < highest:

@@ -38,8 +38,7 @@ func (d *direct) lostTail(k int32) {
 		return
 	}
 	latest := &t.reads[key.latest]
-	end := t.op(latest.txn)
-	if latest.seen < 0 || latest.seen >= key.length || t.known[key.start+key.length-1] >= end.Call {
+	if latest.seen < 0 || latest.seen >= key.length || !t.before(key, key.length-1, latest.txn) {
 		return
 	}
 	reader := make([]int32, key.length) // who saw each position, other than its writer
@@ -51,7 +50,7 @@ func (d *direct) lostTail(k int32) {
 		if in.seen <= latest.seen || t.op(in.txn).Standby {
 			continue
 		}
-		if t.op(in.txn).Return > end.Return {
+		if t.op(in.txn).Return > t.op(latest.txn).Return && !t.earlier(in.txn, latest.txn) {
 			return // it was seen after: the last read is stale
 		}
 		for pos := latest.seen; pos < in.seen; pos++ {
@@ -68,6 +67,13 @@ func (d *direct) lostTail(k int32) {
 	}
 }
 
+// before says whether a position was certainly there before a transaction was sent, or before the promotion to its timeline.
+func (t *table) before(key *keyState, pos int32, txn int32) bool {
+	known := t.known[key.start+pos]
+	w := t.positions(key)[pos]
+	return known < t.op(txn).Call || known != never && w >= 0 && t.earlier(t.writes[w].txn, txn)
+}
+
 // lostUnseen finds acknowledged writes that no read has although one was sent later.
 func (d *direct) lostUnseen(k int32) {
 	t := d.t
@@ -77,11 +83,16 @@ func (d *direct) lostUnseen(k int32) {
 		if in.lost {
 			continue
 		}
-		if key.latest < 0 || t.ackTime(in.txn) >= t.op(t.reads[key.latest].txn).Call || t.op(in.txn).Standby {
+		if key.latest < 0 || t.op(in.txn).Standby {
 			d.undated++
 			continue
 		}
-		d.lost(w, -1, t.reads[key.latest].txn)
+		end := t.reads[key.latest].txn
+		if t.ackTime(in.txn) >= t.op(end).Call && !t.earlier(in.txn, end) {
+			d.undated++
+			continue
+		}
+		d.lost(w, -1, end)
 	}
 }
 
@@ -264,7 +275,7 @@ func (d *direct) fractured() {
 				continue
 			}
 			later := &t.reads[key.latest]
-			if later.seen > in.pos && t.op(later.txn).Call >= t.op(d.evidence[i]).Call {
+			if later.seen > in.pos && !t.sentAfter(d.evidence[i], later.txn) {
 				d.always(Fractured, func() Finding { return d.torn(d.gone[i], own, d.evidence[i], later.txn) })
 				break
 			}

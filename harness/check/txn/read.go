@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/pgcrucible/pgcrucible/harness/history"
+	"github.com/pgcrucible/pgcrucible/harness/pg"
 )
 
 // Malformed says that a history cannot be judged, and where.
@@ -31,6 +32,8 @@ type reader struct {
 	t    *table
 	keys map[string]map[string]int32 // workload -> key -> number
 	last map[clientKey]int32         // the client's transaction before
+	// timeline is the highest seen so far.
+	timeline pg.Timeline
 }
 
 // newTable numbers the transactions of a history, or says which line is not well-formed.
@@ -86,6 +89,8 @@ func (in *reader) transaction(number int32) error {
 	txn := int32(len(t.txns))
 	t.txns = append(t.txns, number)
 	t.level = append(t.level, level)
+	t.promoted = t.promoted || op.Timeline > 0 && in.timeline > 0 && op.Timeline != in.timeline
+	in.timeline = max(in.timeline, op.Timeline)
 	acked := op.Outcome == history.OK || op.Outcome == history.LocalOnly
 	t.live = append(t.live, acked)
 	in.last[clientKey{op.Workload, op.Client}] = txn

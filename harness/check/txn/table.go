@@ -67,6 +67,8 @@ type table struct {
 	known   []time.Duration // position -> when it was certain at the latest that it was there
 	byKey   csr             // key -> reads
 	writers csr             // key -> writes; made when first needed
+	// promoted: transactions ran on more than one timeline.
+	promoted bool
 	unseen  csr             // key -> committed writes that are not in its order
 }
 

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sort"
 	"time"
+
+	"github.com/pgcrucible/pgcrucible/harness/pg"
 )
 
 // versions finds the order in which the writes of each key happened: from the longest list that was read, or from the version
@@ -26,7 +28,7 @@ func (t *table) versions() {
 	}
 }
 
-// pickReads finds for each key the longest read and the read on a primary that was sent last.
+// pickReads finds for each key the longest read and the read on a primary that was sent last, on the last timeline.
 func (t *table) pickReads() {
 	for r := range t.reads {
 		in := &t.reads[r]
@@ -34,14 +36,8 @@ func (t *table) pickReads() {
 		if key.longest < 0 || len(t.list(in)) > len(t.list(&t.reads[key.longest])) {
 			key.longest = int32(r)
 		}
-		op := t.op(in.txn)
-		if op.Standby {
+		if t.op(in.txn).Standby || key.latest >= 0 && t.sentAfter(t.reads[key.latest].txn, in.txn) {
 			continue
-		}
-		if key.latest >= 0 {
-			if other := t.op(t.reads[key.latest].txn); op.Call < other.Call || op.Call == other.Call && op.Return < other.Return {
-				continue
-			}
 		}
 		key.latest = int32(r)
 	}
@@ -87,6 +83,10 @@ func (t *table) registerOrder(k int32) {
 		}
 		return a.evident > b.evident || a.evident == b.evident && a.value < b.value
 	})
+	if kept := t.withoutGone(k, claims); len(kept) < len(claims) {
+		t.keys[k].odd = true
+		claims = kept
+	}
 	start := int32(len(t.order))
 	for i, c := range claims {
 		if i > 0 && claims[i-1].version == c.version {
@@ -124,6 +124,63 @@ func (t *table) claims(k int32) []claim {
 		}
 	}
 	return claims
+}
+
+// withoutGone leaves out what a promotion took away: a later timeline read an older version, or wrote this one or an older one
+// again, and nobody read the value there. Versions alone do not tell it, because the next ones may never be given again.
+func (t *table) withoutGone(k int32, claims []claim) []claim {
+	if !t.promoted {
+		return claims
+	}
+	lowest := t.lowestVersions(k)
+	kept := make([]claim, 0, len(claims))
+	for _, c := range claims {
+		w := t.index.find(t.writes, k, c.value)
+		if w < 0 || !t.goneWith(lowest, k, w, c.version) {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
+
+// lowestVersions are, for each timeline of a primary, the lowest version that the key was shown to have on it.
+func (t *table) lowestVersions(k int32) map[pg.Timeline]int64 {
+	lowest := map[pg.Timeline]int64{}
+	see := func(txn int32, version int64) {
+		if op := t.op(txn); op.Timeline > 0 && !op.Standby {
+			if before, ok := lowest[op.Timeline]; !ok || version < before {
+				lowest[op.Timeline] = version
+			}
+		}
+	}
+	for _, r := range t.byKey.row(k) {
+		in := &t.reads[r]
+		see(in.txn, t.op(in.txn).Txn[in.access].Version)
+	}
+	for _, w := range t.writesOf(k) {
+		if in := &t.writes[w]; in.version > 0 && t.acked(in.txn) {
+			see(in.txn, in.version-1)
+		}
+	}
+	return lowest
+}
+
+// goneWith says whether a write of a version is gone on a later timeline.
+func (t *table) goneWith(lowest map[pg.Timeline]int64, k, w int32, version int64) bool {
+	wrote := t.op(t.writes[w].txn).Timeline
+	gone := false
+	for timeline, low := range lowest {
+		gone = gone || wrote > 0 && timeline > wrote && low < version
+	}
+	if !gone {
+		return false
+	}
+	for _, r := range t.byKey.row(k) {
+		if in := &t.reads[r]; t.earlier(t.writes[w].txn, in.txn) && t.op(in.txn).Txn[in.access].Value == t.writes[w].value {
+			return false
+		}
+	}
+	return true
 }
 
 // writesOf are the writes of a key. The table of them is made when it is first needed: histories of lists never need it.

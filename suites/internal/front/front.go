@@ -113,7 +113,7 @@ func Judge(dir string) (reports.Result, error) {
 		return reports.Result{}, err
 	}
 	judgement := judge.Of(run)
-	if err := judge.Write(dir, judgement); err != nil {
+	if err := errors.Join(judge.Write(dir, judgement), judge.Draw(dir, run)); err != nil {
 		return reports.Result{}, err
 	}
 	return reports.Result{Run: run, Verdicts: judgement.Verdicts, Phases: judgement.Phases, Dir: dir}, nil
