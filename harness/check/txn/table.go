@@ -69,7 +69,7 @@ type table struct {
 	writers csr             // key -> writes; made when first needed
 	// promoted: transactions ran on more than one timeline.
 	promoted bool
-	unseen  csr             // key -> committed writes that are not in its order
+	unseen   csr // key -> committed writes that are not in its order
 }
 
 func (t *table) op(txn int32) *history.Op { return &t.ops[t.txns[txn]] }
