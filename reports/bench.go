@@ -3,7 +3,6 @@ package reports
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -31,6 +30,9 @@ func Bench(report Report) ([]byte, error) {
 	}
 	for _, text := range where(report) {
 		fmt.Fprintf(&out, "# %s\n", line(text))
+	}
+	if pairs := pairsOf(Groups(report.Runs)); pairs != "" {
+		fmt.Fprintf(&out, "# %s\n", pairs)
 	}
 	for _, e := range report.Runs {
 		if why := useless(e); why != "" {
@@ -70,20 +72,6 @@ func useless(e Entry) string {
 		return "a fault could not be taken back"
 	}
 	return ""
-}
-
-// spoiled is how keys of Manifest.Machine begin whose values say what spoils a measurement.
-const spoiled = "spoiled: "
-
-// Spoiled are the conditions that spoil the measurements of a run: load on the machine, swapping, clock steps, ...
-func Spoiled(e Entry) []string {
-	var why []string
-	for _, k := range slices.Sorted(maps.Keys(e.Machine)) {
-		if strings.HasPrefix(k, spoiled) {
-			why = append(why, strings.TrimPrefix(k, spoiled)+": "+e.Machine[k])
-		}
-	}
-	return why
 }
 
 func benchResult(e Entry) *benchfmt.Result {

@@ -35,6 +35,7 @@ func facts(run *history.Run) []pair {
 		{"image", run.Image},
 		{"seed", fmt.Sprint(run.Seed)},
 		{"repetition", fmt.Sprint(run.Repetition)},
+		{"pair", cmp.Or(run.Pair, "not recorded")},
 		{"began", moment(run.Began)},
 		{"ended", moment(run.Ended)},
 		{"recorded", fmt.Sprintf("%s, %s, %s", count(len(run.Ops), "operation"), count(len(run.Spans), "span"), count(len(run.Samples), "sample"))},

@@ -91,10 +91,8 @@ func newIndex(report Report, earlier []Report) indexPage {
 		Head: newHead("pgcrucible: " + headline(report)), Status: report.Status, Badge: sign(report.Status), Headline: headline(report), Made: moment(report.Made),
 		Filters: filters(report.Runs), Sweeps: sweeps(groups), Trends: trends(report, earlier), Units: unitsOf(report.Runs),
 	}
-	for _, e := range report.Runs {
-		for _, why := range Spoiled(e) {
-			p.Spoiled = append(p.Spoiled, line(e.title())+": "+line(why))
-		}
+	for _, c := range conditionsOf(report.Runs) {
+		p.Spoiled = append(p.Spoiled, c.Name+c.Text)
 	}
 	p.Columns, p.Matrix = matrix(groups)
 	for _, g := range groups {
@@ -223,6 +221,9 @@ func newBenchView(g Group) benchView {
 	for _, e := range g.Runs {
 		if why := useless(e); why != "" {
 			v.Notes = append(v.Notes, fmt.Sprintf("run %d is left out: %s", e.Repetition, line(why)))
+		}
+		for _, why := range Spoiled(e) {
+			v.Notes = append(v.Notes, fmt.Sprintf("run %d is spoiled: %s", e.Repetition, line(why)))
 		}
 	}
 	return v

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ func swept() []Result {
 
 func TestSweepFindsWhereARebuildWins(t *testing.T) {
 	found := sweeps(Groups(Of("", swept()).Runs))
-	if len(found) != 1 || found[0].Title != "ROWS" || len(found[0].Plots) != 3 {
+	if len(found) != 1 || found[0].Title != "ROWS" || len(found[0].Plots) != 4 {
 		t.Fatalf("%d sweeps: %+v", len(found), found)
 	}
 	want := "By the medians: at 1 a rebuild is faster (rewind 922 ms, rebuild 322 ms); at 100 a rebuild is faster (rewind 922 ms, rebuild 722 ms); " +
@@ -58,6 +59,58 @@ func TestSweepFindsWhereARebuildWins(t *testing.T) {
 	for _, rows := range []string{"1", "100", "10000", "1000000"} {
 		if n := strings.Count(string(text), "/rows="+rows+"/"); n != 10 {
 			t.Errorf("%d lines for ROWS=%s, want 10", n, rows)
+		}
+	}
+}
+
+// Whatever can be swept gives a plot of the outage and of the way back, and lines in bench.txt that benchstat keeps apart.
+func TestEverythingThatCanBeSweptGivesAPlotAndLines(t *testing.T) {
+	setting := func(name string) func(*Result, string) {
+		return func(r *Result, value string) { r.Run.Settings[name] = value }
+	}
+	for dimension, c := range map[string]struct {
+		values []string
+		set    func(*Result, string)
+		lines  string
+	}{
+		"ROWS":         {[]string{"0", "1000000"}, setting("ROWS"), "/rows="},
+		"RATE":         {[]string{"100", "800"}, setting("RATE"), "/rate="},
+		"BACKLOG":      {[]string{"16", "64"}, setting("BACKLOG"), "/backlog="},
+		"CHECKSUMS":    {[]string{"on", "off"}, setting("CHECKSUMS"), "/checksums="},
+		"procedure":    {[]string{"manual", "rebuild"}, func(r *Result, v string) { r.Run.Procedure = v }, "/procedure="},
+		"commit level": {[]string{"async", "sync"}, func(r *Result, v string) { r.Run.Commit = v }, "/commit="},
+		"version":      {[]string{"17", "18"}, func(r *Result, v string) { r.Run.Version = v + ".1" }, "/pg="},
+	} {
+		var results []Result
+		for _, value := range c.values {
+			for _, r := range repeated(3, 1, 180*ms, 900*ms) {
+				c.set(&r, value)
+				results = append(results, r)
+			}
+		}
+		report := Of("", results)
+		found := sweeps(Groups(report.Runs))
+		if len(found) != 1 || found[0].Title != dimension {
+			t.Errorf("%s: %d sweeps: %+v", dimension, len(found), found)
+			continue
+		}
+		var titles []string
+		for _, p := range found[0].Plots {
+			titles = append(titles, p.Title)
+		}
+		for _, want := range []string{"outage by " + dimension, "way back by " + dimension} {
+			if !slices.Contains(titles, want) {
+				t.Errorf("%s: no plot %q among %q", dimension, want, titles)
+			}
+		}
+		text, err := Bench(report)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, value := range c.values {
+			if n := strings.Count(string(text), c.lines+value); n != 3 {
+				t.Errorf("%s: %d lines with %s%s, want 3:\n%s", dimension, n, c.lines, value, text)
+			}
 		}
 	}
 }

@@ -17,6 +17,12 @@ func Summary(report Report) string {
 	if c := caption(groups); c != "" {
 		fmt.Fprintf(&b, "\n%s\n", markdown(strings.TrimSpace(c)))
 	}
+	for i, condition := range conditionsOf(report.Runs) {
+		if i == 0 {
+			b.WriteString("\n")
+		}
+		fmt.Fprintf(&b, "- ⚠️ times are spoiled by **%s**%s\n", markdown(condition.Name), markdown(condition.Text))
+	}
 	for _, e := range report.Runs {
 		switch {
 		case e.Status == Skipped:

@@ -42,6 +42,7 @@ type Entry struct {
 	Phases     history.Phases    `json:"phases"`
 	Budget     history.Budget    `json:"budget"`
 	Image      string            `json:"image"`
+	Pair       string            `json:"pair,omitempty"` // fresh, or reset and by what it was found equal to a fresh one
 	Plan       []string          `json:"plan,omitempty"`
 	Settings   map[string]string `json:"settings,omitempty"`
 	Machine    map[string]string `json:"machine,omitempty"`
@@ -74,7 +75,7 @@ func entry(outDir string, r Result) Entry {
 		ID: run.ID, Scenario: run.Scenario, Story: run.Story, Procedure: run.Procedure, Version: run.Version,
 		Commit: run.Commit, Repetition: run.Repetition, Seed: run.Seed,
 		Status: r.Status(), Sentence: r.Sentence(), Measures: measure(r), Verdicts: r.Verdicts, Phases: r.Phases,
-		Budget: run.Budget, Image: run.Image, Plan: run.Plan, Settings: run.Settings, Machine: run.Machine,
+		Budget: run.Budget, Image: run.Image, Pair: run.Pair, Plan: run.Plan, Settings: run.Settings, Machine: run.Machine,
 		Began: run.Began, Ended: run.Ended, Replay: run.Replay,
 		Error: run.Error, Skipped: run.Skipped, Dirty: run.Dirty, Dir: relative(outDir, r.Dir),
 	}

@@ -95,7 +95,7 @@ func sweeps(groups []Group) []sweep {
 		for _, kind := range []struct {
 			title string
 			units []Unit
-		}{{"outage", []Unit{RTO}}, {"rewind and rebuild", []Unit{Rewind, Rebuild}}, {"time at risk", []Unit{AtRisk}}} {
+		}{{"outage", []Unit{RTO}}, {"rewind and rebuild", []Unit{Rewind, Rebuild}}, {"way back", []Unit{Rejoin}}, {"time at risk", []Unit{AtRisk}}} {
 			p := draw(kind.title+" by "+d.name, d.name, xs, collect(groups, d, xs, kind.units))
 			if len(p.Series) > 0 {
 				s.Plots = append(s.Plots, p)

@@ -9,10 +9,16 @@ import (
 )
 
 // Table writes the table that a job ends with: a row a scenario and commit level, repetitions put together (losses added,
-// times as medians). Ask Colour whether the place where it will be shown takes colours.
+// times as medians). Conditions that spoiled the measurements stand below it. Ask Colour whether the place where it will be
+// shown takes colours.
 func Table(results []Result, colour bool) string {
-	groups := Groups(Of("", results).Runs)
-	return grid(rows(groups), style{color: colour}) + caption(groups)
+	report, s := Of("", results), style{color: colour}
+	groups := Groups(report.Runs)
+	text := grid(rows(groups), s) + caption(groups)
+	for _, condition := range conditionsOf(report.Runs) {
+		text += s.paint(yellow, "spoiled by "+condition.Name) + condition.Text + "\n"
+	}
+	return text
 }
 
 // A cell is text with what it says about the verdict, which is its colour.
@@ -118,10 +124,32 @@ func caption(groups []Group) string {
 	if most := repetitions(groups); most > 1 {
 		parts = append(parts, "writes are sums and times are medians over up to "+count(most, "run"))
 	}
+	if pairs := pairsOf(groups); pairs != "" {
+		parts = append(parts, pairs)
+	}
 	if len(parts) == 0 {
 		return ""
 	}
 	return strings.Join(parts, "; ") + "\n"
+}
+
+// pairsOf says how many runs had a pair of their own, and how many one that was reset; empty if none was reset.
+func pairsOf(groups []Group) string {
+	fresh, reset := 0, 0
+	for _, g := range groups {
+		for _, e := range g.Runs {
+			switch {
+			case strings.HasPrefix(e.Pair, "reset"):
+				reset++
+			case strings.HasPrefix(e.Pair, "fresh"):
+				fresh++
+			}
+		}
+	}
+	if reset == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s fresh, %d reset and found equal", count(fresh, "pair"), reset)
 }
 
 func repetitions(groups []Group) int {

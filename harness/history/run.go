@@ -204,6 +204,7 @@ type Manifest struct {
 	Expect     Expect            `json:"expect"`
 	Began      time.Time         `json:"began"`
 	Ended      time.Time         `json:"ended,omitzero"`
+	Pair       string            `json:"pair,omitempty"`    // fresh, or reset and by what it was found equal to a fresh one
 	Replay     string            `json:"replay"`            // the command
 	Error      string            `json:"error,omitempty"`   // why the story could not be played to its end
 	Skipped    string            `json:"skipped,omitempty"` // why nothing was played
@@ -236,6 +237,8 @@ type Expect struct {
 	Rebuild    bool     `json:"rebuild,omitzero"`   // the rewind must be refused
 	NoRewind   bool     `json:"noRewind,omitzero"`  // no rewind may be needed
 	Overlap    bool     `json:"overlap,omitzero"`   // two writable nodes must be found
+
+	NoChecksums bool `json:"noChecksums,omitzero"` // the nodes were asked for without data checksums, and must have none
 }
 
 // Run is everything that was recorded.
