@@ -1,7 +1,7 @@
 # Every target is one command and needs nothing before it. Settings are make variables, for example: make drill SCENARIO=kill-primary RUNS=3
 # (make itself ends with status 2 whenever a command fails; the front's own 0, 1 or 2 is printed, and is what .bin/failover.test ends with)
 
-SETTINGS := VERSION IMAGE COMMIT SCENARIO RUNS SEED RATE CLIENTS ROWS MIN_BEFORE KEEP OUT
+SETTINGS := VERSION IMAGE COMMIT SCENARIO PROCEDURE RUNS SEED RATE CLIENTS ROWS BACKLOG CHECKSUMS MIN_BEFORE KEEP OUT
 $(foreach s,$(SETTINGS),$(if $($(s)),$(eval export PGCRUCIBLE_$(s) := $($(s)))))
 
 GO ?= go

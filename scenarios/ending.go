@@ -69,13 +69,17 @@ func (p *play) ends(story error) {
 	}
 }
 
-// remove takes the pair down, unless it is to be kept because the run went wrong.
+// remove takes the pair down, unless it is to be kept because the run went wrong, or may be left for the next one.
 func (p *play) remove(ctx context.Context) error {
 	if p.setup.Keep && p.wentWrong() {
 		p.log("the pair is kept (KEEP=1):")
 		for _, node := range p.cluster.Nodes() {
 			p.log("  " + p.cluster.PSQL(node))
 		}
+		return nil
+	}
+	if p.reusable() && p.setup.Stock.keep(p.kind(), p.cluster) {
+		p.log("leave the pair for the next run")
 		return nil
 	}
 	p.log("remove the pair")
@@ -85,6 +89,11 @@ func (p *play) remove(ctx context.Context) error {
 		return fmt.Errorf("remove the pair: %w", err)
 	}
 	return nil
+}
+
+// reusable says whether a later run may have the pair reset: never one of a bad run, or whose fault could not be taken back.
+func (p *play) reusable() bool {
+	return p.setup.Stock != nil && !p.setup.Last && !p.manifest.Dirty && p.manifest.Error == "" && !p.wentWrong()
 }
 
 // wentWrong asks the judges, as whoever reads the run's folder will.

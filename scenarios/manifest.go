@@ -23,7 +23,7 @@ func firstManifest(id string, began time.Time, scenario Scenario, setup Setup) h
 		Format: 1, ID: id, Scenario: scenario.Name, Story: scenario.Story, Procedure: setup.Procedure.Name(),
 		Commit: string(setup.Level), Repetition: setup.Repetition, Seed: setup.Seed,
 		Version: setup.Ready.Version, Image: fmt.Sprintf("%s (%s)", setup.Ready.Postgres, setup.Ready.Source),
-		Settings: settings(setup), Budget: scenario.budget(setup), Expect: scenario.Expect, Began: began,
+		Settings: settings(setup), Budget: scenario.budget(setup), Expect: scenario.expect(setup), Began: began,
 		Replay: setup.Replay, Machine: machine(),
 	}
 }

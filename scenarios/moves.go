@@ -41,6 +41,9 @@ func (s *Stage) RejoinInterrupted(ctx context.Context, old *cluster.Node) error 
 
 // Switchover has the procedure move the role to a standby as planned.
 func (s *Stage) Switchover(ctx context.Context, to *cluster.Node) error {
+	if err := s.letGo(ctx); err != nil {
+		return err
+	}
 	return s.procedure.Switchover(ctx, s.cluster, to)
 }
 
@@ -59,6 +62,9 @@ func (s *Stage) Failback(ctx context.Context) error {
 // Inject puts a fault into effect and returns when it was seen to bite.
 func (s *Stage) Inject(ctx context.Context, f fault.Fault) error {
 	s.log("inject " + f.String())
+	if err := s.letGo(ctx); err != nil {
+		return err
+	}
 	_, err := s.faults.Inject(ctx, f)
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/pgcrucible/pgcrucible/fault"
@@ -94,6 +95,9 @@ func (p *play) play(ctx context.Context) error {
 	if err == nil {
 		err = s.nothingLeft()
 	}
+	if err == nil {
+		err = s.letGo(ctx) // of a story without a fault
+	}
 	healed := s.faults.Close(context.WithoutCancel(ctx))
 	if err == nil && healed == nil {
 		err = s.Acknowledged(ctx, 1) // the story is over when clients can write
@@ -104,13 +108,14 @@ func (p *play) play(ctx context.Context) error {
 	return err
 }
 
-// build starts the pair.
+// build starts the pair, or takes the one in stock.
 func (p *play) build(ctx context.Context) error {
 	p.log("build the pair")
-	built, err := cluster.Start(ctx, cluster.Config{
+	built, how, err := p.setup.Stock.take(ctx, p.kind(), cluster.Config{
 		Topology: p.scenario.topology(p.setup), Image: p.setup.Ready.Postgres, Sandbox: p.setup.Ready.Sandbox,
 		Labels: p.setup.Labels, Recorder: p.recorder, Log: p.log,
-	})
+	}, p.setup.Last)
+	p.manifest.Pair = how
 	if err != nil {
 		return fmt.Errorf("build the pair: %w", err)
 	}
@@ -123,6 +128,11 @@ func (p *play) build(ctx context.Context) error {
 	}
 	p.stage.faults.Log = p.log
 	return p.recorder.Manifest(p.manifest)
+}
+
+// kind is what runs have in common that may have one pair after the other.
+func (p *play) kind() string {
+	return strings.Join([]string{p.scenario.Name, p.setup.Procedure.Name(), string(p.setup.Level)}, ", ")
 }
 
 // tell plays the steps. A panic is an error, and its stack is kept in the run's folder.

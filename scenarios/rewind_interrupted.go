@@ -21,6 +21,7 @@ func RewindInterrupted() Scenario {
 		Budget:    history.Budget{Outage: 10 * time.Second},
 		AsyncLost: 100,
 		Expect:    history.Expect{Promotions: 2, Rebuild: true},
+		Rewinds:   true,
 		Steps: func(ctx context.Context, s *Stage) error {
 			old, err := s.Primary(ctx)
 			if err != nil {

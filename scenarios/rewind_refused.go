@@ -19,6 +19,7 @@ func RewindRefused() Scenario {
 		Budget:    history.Budget{Outage: 10 * time.Second},
 		AsyncLost: -1,
 		Expect:    history.Expect{Promotions: 2, Rebuild: true, Exact: true},
+		Rewinds:   true,
 		Settings:  map[string]string{"wal_keep_size": "0", "min_wal_size": "32MB"},
 		NoArchive: true,
 		Steps: func(ctx context.Context, s *Stage) error {

@@ -6,6 +6,7 @@ package scenarios
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/pgcrucible/pgcrucible/harness/cluster"
@@ -24,26 +25,31 @@ type Scenario struct {
 	Expect    history.Expect        // Missing is filled in by Play, from what the clients were told
 	Settings  map[string]string     // additions to postgresql.conf
 	NoArchive bool                  // no WAL archive on any node
+	Rewinds   bool                  // the story is about a rewind: it makes no sense with a procedure that tries none
 	Steps     func(ctx context.Context, s *Stage) error
 }
 
 // Setup is what a scenario is crossed with: all that a user may choose.
 type Setup struct {
-	Ready      image.Ready
-	Labels     map[string]string // of the session
-	Procedure  procedure.Procedure
-	Level      cluster.CommitLevel
-	Seed       uint64
-	Repetition int
-	Clients    int
-	Rate       float64           // operations a second in all
-	Rows       int               // preloaded
-	MinBefore  int               // fewer acknowledged writes before the fault than this: the verdict is unknown
-	Out        string            // the output folder; the run's own folder is made in it
-	Keep       bool              // leave the pair running if the run goes wrong
-	Settings   map[string]string // as the user gave them, for the manifest and the replay command
-	Replay     string
-	Log        func(step string, elapsed time.Duration) // a step begins, so long after the run began; may be nil
+	Ready       image.Ready
+	Labels      map[string]string // of the session
+	Procedure   procedure.Procedure
+	Level       cluster.CommitLevel
+	Seed        uint64
+	Repetition  int
+	Clients     int
+	Rate        float64           // operations a second in all
+	Rows        int               // preloaded
+	Backlog     int64             // bytes of WAL that the standby has received and not replayed when the first fault is injected
+	NoChecksums bool              // nodes without data checksums
+	MinBefore   int               // fewer acknowledged writes before the fault than this: the verdict is unknown
+	Stock       *Stock            // has the pair of an earlier run of the same, and takes this one's for a later one; nil: always a fresh pair
+	Last        bool              // no later run will want the pair
+	Out         string            // the output folder; the run's own folder is made in it
+	Keep        bool              // leave the pair running if the run goes wrong
+	Settings    map[string]string // as the user gave them, for the manifest and the replay command
+	Replay      string
+	Log         func(step string, elapsed time.Duration) // a step begins, so long after the run began; may be nil
 }
 
 // All are the stories of the drill, in the order in which they are played.
@@ -52,6 +58,15 @@ func All() []Scenario {
 		SwitchoverFailback(), KillPrimary(), KillContainer(), CutThenKill(), CutSync(), SplitBrain(), RewindRefused(),
 		RewindInterrupted(),
 	}
+}
+
+// Fits says whether the story makes sense at a commit level and with a procedure.
+func (s Scenario) Fits(level cluster.CommitLevel, by procedure.Procedure) bool {
+	says, can := by.(procedure.Rewinding)
+	if s.Rewinds && can && !says.Rewinds() {
+		return false
+	}
+	return slices.Contains(s.Levels, level)
 }
 
 // budget is what the scenario may cost at a commit level.
@@ -67,6 +82,13 @@ func (s Scenario) budget(setup Setup) history.Budget {
 // topology is what the scenario is played on.
 func (s Scenario) topology(setup Setup) cluster.Topology {
 	topology := cluster.Pair(setup.Level)
-	topology.Settings, topology.NoArchive, topology.Rows = s.Settings, s.NoArchive, setup.Rows
+	topology.Settings, topology.NoArchive, topology.Rows, topology.NoChecksums = s.Settings, s.NoArchive, setup.Rows, setup.NoChecksums
 	return topology
+}
+
+// expect is what must be found for the story to have happened.
+func (s Scenario) expect(setup Setup) history.Expect {
+	expect := s.Expect
+	expect.NoChecksums = setup.NoChecksums
+	return expect
 }

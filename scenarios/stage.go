@@ -27,6 +27,8 @@ type Stage struct {
 	first     string // the primary at the start
 	edge      *edge
 	log       func(step string)
+	behind    *cluster.Node // the standby that was made to fall behind
+	caughtUp  bool          // it was let go
 
 	mu     sync.Mutex
 	plan   []string
@@ -57,21 +59,40 @@ func (s *Stage) Standby(ctx context.Context) (*cluster.Node, error) {
 }
 
 // settlePhase is the longest time that Settle adds at random, so that faults do not always meet the same moment of the
-// clients' and PostgreSQL's own rhythms.
+// clients' and PostgreSQL's own rhythms. Of those the checkpoint is the slowest: one begins at a drawn moment while the clients
+// write, so that a fault meets it at any stage, or some time after it.
 const settlePhase = 500 * time.Millisecond
 
 // Settle lets the clients write for a while, plus a phase drawn from the seed, and until as many writes were acknowledged as
-// the verdicts need; if those do not come the story goes on, and the verdict will be unknown.
+// the verdicts need; if those do not come the story goes on, and the verdict will be unknown. Then the standby falls behind, if
+// the run asks for that.
 func (s *Stage) Settle(ctx context.Context, atLeast time.Duration) error {
 	phase := time.Duration(s.random.Int64N(int64(settlePhase)))
-	s.Plan("settle for %v and %v", atLeast, phase)
-	if err := s.pass(ctx, atLeast+phase); err != nil {
+	since := time.Duration(s.random.Int64N(int64(atLeast + phase + 1)))
+	s.Plan("settle for %v and %v, with a checkpoint %v before the end", atLeast, phase, since)
+	if err := s.pass(ctx, atLeast+phase-since); err != nil {
+		return err
+	}
+	s.beginCheckpoint(ctx)
+	if err := s.pass(ctx, since); err != nil {
 		return err
 	}
 	limited, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	_ = s.acks.wait(limited, 0, s.setup.MinBefore, anyAck)
-	return ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.FallBehind(ctx)
+}
+
+// beginCheckpoint does not wait for its end: the fault may come in its midst, and then there is no answer.
+func (s *Stage) beginCheckpoint(ctx context.Context) {
+	primary, err := s.Primary(ctx)
+	if err != nil {
+		return // none or two: the story finds that out where it matters to it
+	}
+	go func() { _ = primary.SQL(ctx, `checkpoint`) }() // a primary that dies meanwhile says nothing
 }
 
 // pass lets time go by.

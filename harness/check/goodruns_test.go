@@ -1,6 +1,7 @@
 package check
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/pgcrucible/pgcrucible/harness/handmade"
@@ -52,6 +53,17 @@ func TestAFaultThatWasSeenLateExplainsWhatCameBefore(t *testing.T) {
 		if v := logs(run); v.Status != c.want {
 			t.Errorf("%s at %d ms: %s, want %s: %s", c.state, c.at, v.Status, c.want, v.Sentence)
 		}
+	}
+}
+
+func TestWithoutChecksumsNobodySaysTheyAreSound(t *testing.T) {
+	run := handmade.KillAsync()
+	run.Expect.NoChecksums = true
+	for i := range run.Final {
+		run.Final[i].Settings["data_checksums"], run.Final[i].Checksums = "off", &history.Verification{Detail: "data checksums are not enabled in cluster"}
+	}
+	if v := checksums(run); v.Status != history.Pass || strings.Contains(v.Sentence, "sound") {
+		t.Errorf("%s: %s", v.Status, v.Sentence)
 	}
 }
 

@@ -7,8 +7,26 @@ import (
 )
 
 // checksums asks whether every data page of every node has the checksum that it says it has.
+// Where the run was asked to have none, it asks whether there are none: then nobody may say that they are sound.
 func checksums(run *history.Run) history.Verdict {
+	if run.Expect.NoChecksums {
+		return noChecksums(run)
+	}
 	return verified(run, "the data checksums", func(node *history.NodeState) *history.Verification { return node.Checksums })
+}
+
+// noChecksums believes the servers' own setting.
+func noChecksums(run *history.Run) history.Verdict {
+	verdict := each(run, func(node *history.NodeState) (wrong []string, blind string) {
+		switch has, known := node.Settings["data_checksums"]; {
+		case !known:
+			return nil, "whether there are data checksums was not read"
+		case has != "off":
+			return []string{"data checksums are " + has + ", although the run was to have none"}, ""
+		}
+		return nil, ""
+	})
+	return saying(verdict, "There are no data checksums on any node, as asked: of damaged pages only pg_amcheck can tell.")
 }
 
 // amcheck asks whether the indexes and tables of every node are sound by pg_amcheck.

@@ -112,6 +112,11 @@ func wrongPair() []wrong {
 		{"checksums were not looked at", handmade.KillAsync, standby(func(n *history.NodeState) {
 			n.Checksums = &history.Verification{Detail: "pg_checksums: not found"}
 		}), "", "checksums", "not found"},
+		{"a node has data checksums that the run was to be without", handmade.KillAsync, func(run *history.Run) {
+			run.Expect.NoChecksums = true
+			run.Final[0].Settings["data_checksums"], run.Final[1].Settings["data_checksums"] = "off", "on"
+		}, "checksums", "", "data checksums are on"},
+		{"whether there are data checksums is not known", handmade.KillAsync, func(run *history.Run) { run.Expect.NoChecksums = true }, "", "checksums", "was not read"},
 		{"an index is damaged", handmade.KillAsync, primary(func(n *history.NodeState) {
 			n.Amcheck = &history.Verification{Ran: true, Detail: "item order invariant violated"}
 		}), "amcheck", "", "item order"},

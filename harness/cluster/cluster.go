@@ -32,12 +32,13 @@ func (c Config) log(format string, args ...any) {
 	}
 }
 
-// Cluster is the nodes of one run and their network. It is made by Start and removed by Close.
+// Cluster is the nodes of one run and their network. It is made by Start, or of an earlier one by Reset, and removed by Close.
 type Cluster struct {
 	config    Config
 	nodes     []*Node
 	docker    *client.Client
 	id        string // names what is created
+	resets    int    // how often its network and sandboxes were taken over
 	labels    map[string]string
 	subnet    subnet
 	passwords map[User]string

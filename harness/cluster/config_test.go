@@ -150,8 +150,51 @@ func TestHBA(t *testing.T) {
 }
 
 func TestTemplateKey(t *testing.T) {
-	if first := templateKey("a", 1); first != templateKey("a", 1) || templateKey("a", 1) == templateKey("b", 1) || templateKey("a", 1) == templateKey("a", 2) {
+	if first := templateKey("a", Topology{Rows: 1}); first != templateKey("a", Topology{Rows: 1}) || first == templateKey("b", Topology{Rows: 1}) ||
+		first == templateKey("a", Topology{Rows: 2}) || first == templateKey("a", Topology{Rows: 1, NoChecksums: true}) {
 		t.Error("the key must follow image and rows, and nothing else")
+	}
+}
+
+// A cluster that takes over another's sandboxes has nothing else in common with it.
+func TestSuccessor(t *testing.T) {
+	old := offline(Pair(Sync))
+	config := old.config
+	config.Topology.Commit, config.Topology.Rows = Async, 7
+	fresh := old.successor(config)
+	again := fresh.successor(config)
+	seen := map[string]bool{}
+	for i, n := range old.nodes {
+		for _, c := range []*Cluster{old, fresh, again} {
+			seen[c.nodes[i].pod.postgres] = true
+			if c.nodes[i].postgres.container != c.nodes[i].pod.postgres || c.nodes[i].root.container != c.nodes[i].pod.postgres {
+				t.Errorf("%s: shells in %s", c.nodes[i].pod.postgres, c.nodes[i].postgres.container)
+			}
+		}
+		now := fresh.nodes[i]
+		if now.cluster != fresh || now.pod.sandbox != n.pod.sandbox || now.token != n.token || now.address != n.address || now.Endpoint() != n.Endpoint() {
+			t.Errorf("%s: %+v", n.name, now)
+		}
+	}
+	if len(seen) != 6 {
+		t.Errorf("containers share names: %v", seen)
+	}
+	for user, password := range old.passwords {
+		if fresh.passwords[user] == password {
+			t.Errorf("the password of %s stayed", user)
+		}
+	}
+	if fresh.networkName() != old.networkName() || fresh.Topology().Rows != 7 || old.Topology().Rows != 0 {
+		t.Error("it is not the network's, or not of its own topology")
+	}
+	for name, change := range map[string]func(*Config){
+		"nodes": func(c *Config) { c.Topology.Nodes = []string{"pg1", "pg3"} }, "sandbox": func(c *Config) { c.Sandbox = "other" }, "way": func(c *Config) { c.Publish = true },
+	} {
+		other := old.config
+		change(&other)
+		if err := old.takes(other); err == nil {
+			t.Errorf("other %s: taken", name)
+		}
 	}
 }
 

@@ -33,6 +33,9 @@ type Node struct {
 func (c *Cluster) newNode(name string) *Node {
 	n := &Node{name: name, cluster: c, token: rand.Text()}
 	n.pod = pod{postgres: fmt.Sprintf("pgcrucible-%s-%s", c.id, name), sandbox: fmt.Sprintf("pgcrucible-%s-%s-net", c.id, name)}
+	if c.resets > 0 {
+		n.pod.postgres += fmt.Sprintf("-%d", c.resets) // the one before may still be going
+	}
 	n.postgres = shells{docker: c.docker, container: n.pod.postgres, user: superuser}
 	n.root = shells{docker: c.docker, container: n.pod.postgres, user: "root"}
 	n.sessions = sessions{node: n}

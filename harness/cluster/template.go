@@ -10,6 +10,8 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -41,9 +43,18 @@ func (t template) reference() string { return templateRepository + ":" + t.key }
 // maker is the name of the container in which it is made.
 func (t template) maker() string { return "pgcrucible-template-" + t.key }
 
-func templateKey(imageID string, rows int) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%d\n%s", templateFormat, imageID, rows, templateScript))
+func templateKey(imageID string, t Topology) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%s\n%s", templateFormat, imageID, strings.Join(t.template(), " "), templateScript))
 	return hex.EncodeToString(sum[:8])
+}
+
+// template are the script's arguments: what of a topology is in the data folder before its first start.
+func (t Topology) template() []string {
+	checksums := "on"
+	if t.NoChecksums {
+		checksums = "off"
+	}
+	return []string{strconv.Itoa(t.Rows), checksums}
 }
 
 // TemplateReference is the name of the image that nodes of this configuration start from. It is made when it is first needed and stays:
@@ -62,7 +73,7 @@ func templateOf(ctx context.Context, docker *client.Client, config Config) (key 
 	if err != nil {
 		return "", fmt.Errorf("image %s: %w", config.Image, err)
 	}
-	return templateKey(base.ID, config.Topology.Rows), nil
+	return templateKey(base.ID, config.Topology), nil
 }
 
 // findTemplate takes the cached template, or makes it. Several processes may do so at once: one makes it, the others wait.
@@ -113,7 +124,7 @@ func (t template) make(ctx context.Context, docker *client.Client, config Config
 	if err := worker.Start(ctx); err != nil {
 		return fmt.Errorf("make template: %w", err)
 	}
-	if err := fill(ctx, docker, name, config.Topology.Rows); err != nil {
+	if err := fill(ctx, docker, name, config.Topology); err != nil {
 		return fmt.Errorf("make template of %s: %w", config.Image, err)
 	}
 	_, err = docker.ContainerCommit(ctx, name, client.ContainerCommitOptions{Reference: t.reference(), NoPause: true, Changes: neutral(config.Labels)})
@@ -134,7 +145,7 @@ func neutral(labels map[string]string) []string {
 }
 
 // fill makes the folders and the data folder in the container.
-func fill(ctx context.Context, docker *client.Client, name string, rows int) error {
+func fill(ctx context.Context, docker *client.Client, name string, topology Topology) error {
 	root := shells{docker: docker, container: name, user: "root"}
 	defer root.drop()
 	_, err := root.run(ctx, `set -e; for d in "$@"; do mkdir -p "$d"; chown postgres "$d"; chmod 700 "$d"; done`,
@@ -144,7 +155,7 @@ func fill(ctx context.Context, docker *client.Client, name string, rows int) err
 	}
 	postgres := shells{docker: docker, container: name, user: superuser}
 	defer postgres.drop()
-	_, err = postgres.run(ctx, templateScript, fmt.Sprint(rows))
+	_, err = postgres.run(ctx, templateScript, topology.template()...)
 	return err
 }
 

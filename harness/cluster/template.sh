@@ -1,11 +1,15 @@
 # Makes the data folder that nodes start from, as postgres, in a container without a network. Runs once for an image.
-# $1: rows of the ledger's ballast table.
+# $1: rows of the ledger's ballast table. $2: data checksums, on or off.
 # Roles have no password here: each run sets its own. Every node gets its configuration when it starts.
 set -eu
-rows=$1
+rows=$1 checksums=--data-checksums
+if [ "$2" = off ]; then
+	checksums=
+	case $(initdb --help) in *--no-data-checksums*) checksums=--no-data-checksums ;; esac # from PostgreSQL 18 on they are the default
+fi
 
 initdb --pgdata="$PGDATA" --username="$PGUSER" --auth-local=peer --auth-host=scram-sha-256 \
-	--encoding=UTF8 --locale=C --data-checksums --no-sync >/dev/null
+	--encoding=UTF8 --locale=C $checksums --no-sync >/dev/null
 pg_ctl -D "$PGDATA" -w -t 120 -l /pg/log/template -o "-c listen_addresses= -c unix_socket_directories=$PGHOST -c fsync=off -c autovacuum=off -c max_wal_size=4GB" start >/dev/null || {
 	cat /pg/log/template >&2
 	exit 1

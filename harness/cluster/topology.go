@@ -12,11 +12,12 @@ const (
 
 // Topology is the nodes of a run as they start. It is printed and replayed: a plain value.
 type Topology struct {
-	Nodes     []string          `json:"nodes"` // names; the first is the primary at the start, the rest its standbys
-	Commit    CommitLevel       `json:"commit"`
-	Settings  map[string]string `json:"settings,omitempty"`  // additions to every node's postgresql.conf
-	NoArchive bool              `json:"noArchive,omitempty"` // no WAL archive on any node
-	Rows      int               `json:"rows"`                // preloaded into the ledger's ballast table, about 100 bytes each
+	Nodes       []string          `json:"nodes"` // names; the first is the primary at the start, the rest its standbys
+	Commit      CommitLevel       `json:"commit"`
+	Settings    map[string]string `json:"settings,omitempty"`    // additions to every node's postgresql.conf
+	NoArchive   bool              `json:"noArchive,omitempty"`   // no WAL archive on any node
+	NoChecksums bool              `json:"noChecksums,omitempty"` // no data checksums; wal_log_hints stays on, so a rewind is possible
+	Rows        int               `json:"rows"`                  // preloaded into the ledger's ballast table, about 100 bytes each
 }
 
 // Pair is one primary (pg1) and one standby (pg2).

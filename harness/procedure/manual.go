@@ -11,10 +11,22 @@ type Manual struct {
 	Step time.Duration // deadline of a step that moves little data; 0: 30 s
 	Copy time.Duration // deadline of a rewind or base backup; 0: 10 min
 	Hook Hook          // called at the Points; may be nil
+
+	// NoRewind has every old primary that must be brought back after a failover replaced by a base backup, without trying
+	// pg_rewind: the procedure of those who do not trust it, and what a rewind has to be faster than.
+	NoRewind bool
 }
 
-// Name is how reports call the procedure.
-func (m Manual) Name() string { return "manual" }
+// Name is how reports call the procedure: manual, or rebuild.
+func (m Manual) Name() string {
+	if m.NoRewind {
+		return "rebuild"
+	}
+	return "manual"
+}
+
+// Rewinds implements Rewinding.
+func (m Manual) Rewinds() bool { return !m.NoRewind }
 
 // WithHook implements Hooked.
 func (m Manual) WithHook(hook Hook) Procedure {

@@ -20,6 +20,14 @@ type Procedure interface {
 	Switchover(ctx context.Context, c *cluster.Cluster, to *cluster.Node) error
 }
 
+// Included are the procedures that come with the harness, by which a user may choose one.
+func Included() []Procedure { return []Procedure{Manual{}, Manual{NoRewind: true}} }
+
+// Rewinding is a procedure that says whether it ever tries a rewind. One that does not say so is taken to.
+type Rewinding interface {
+	Rewinds() bool
+}
+
 // FailoverOptions are for stories about procedures gone wrong.
 type FailoverOptions struct {
 	NoFence bool // promote although the old primary may still accept writes

@@ -16,7 +16,7 @@ func (m Manual) rebuild(ctx context.Context, c *cluster.Cluster, old, primary *c
 		ctx, cancel := context.WithTimeoutCause(ctx, m.copying(), errStep)
 		defer cancel()
 		span.Values = map[string]string{"reason": reason}
-		if err := setSentinel(ctx, old, "a base backup of "+primary.Name()+" has begun, since the rewind was not possible: "+reason); err != nil {
+		if err := setSentinel(ctx, old, "a base backup of "+primary.Name()+" has begun: "+reason); err != nil {
 			return err
 		}
 		if _, err := old.Shell(ctx, emptyScript, old.DataDir()); err != nil {

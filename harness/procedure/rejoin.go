@@ -8,8 +8,8 @@ import (
 	"github.com/pgcrucible/pgcrucible/harness/history"
 )
 
-// Rejoin makes a former primary a standby of the present one: stopped, rewound (or rebuilt where a rewind is refused or was
-// interrupted), given its own settings back, started, and looked at until it is true. If the node's container is dead, it
+// Rejoin makes a former primary a standby of the present one: stopped, rewound (or rebuilt where a rewind is refused, was
+// interrupted, or is not wanted), given its own settings back, started, and looked at until it is true. If the node's container is dead, it
 // is started. Rejoin may be called again after it went wrong.
 func (m Manual) Rejoin(ctx context.Context, c *cluster.Cluster, old *cluster.Node) (back Rejoined, err error) {
 	err = c.Recorder().Do(history.SpanRejoin, old.Name(), func(span *history.Span) error {
@@ -79,7 +79,11 @@ func (m Manual) reconcile(ctx context.Context, c *cluster.Cluster, old, primary 
 		return Rejoined{}, err
 	}
 	back := Rejoined{How: Rebuilt, Reason: "an earlier attempt did not come to its end: " + unfit}
-	if unfit == "" {
+	switch {
+	case unfit != "":
+	case m.NoRewind:
+		back.Reason = "this procedure rebuilds every old primary"
+	default:
 		if err := setSentinel(ctx, old, "pg_rewind against "+primary.Name()+" has begun"); err != nil {
 			return Rejoined{}, err
 		}

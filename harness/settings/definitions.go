@@ -65,6 +65,14 @@ func definitions() []Definition {
 			},
 		},
 		{
+			Name: "PROCEDURE", Default: "manual", Expected: "manual (rewinds) or rebuild (always a base backup), or both with a comma",
+			Meaning: "by which procedure the role moves and the old primary comes back",
+			set: func(s *Settings, v string) error {
+				s.Procedures = list(v)
+				return unless(len(s.Procedures) > 0)
+			},
+		},
+		{
 			Name: "RUNS", Default: "1", Expected: "a whole number from 1 to 1000",
 			Meaning: "repetitions of each scenario",
 			set:     func(s *Settings, v string) error { return whole(&s.Runs, v, 1, 1000) },
@@ -94,6 +102,19 @@ func definitions() []Definition {
 			Name: "ROWS", Default: "0", Replayed: true, Expected: "a whole number from 0 to 100000000",
 			Meaning: "rows preloaded, about 100 bytes each",
 			set:     func(s *Settings, v string) error { return whole(&s.Rows, v, 0, 1e8) },
+		},
+		{
+			Name: "BACKLOG", Default: "0", Replayed: true, Expected: "a whole number from 0 to 10000",
+			Meaning: "MB of WAL that the standby has received and not yet replayed at the fault",
+			set:     func(s *Settings, v string) error { return whole(&s.Backlog, v, 0, 10_000) },
+		},
+		{
+			Name: "CHECKSUMS", Default: "on", Replayed: true, Expected: "on or off",
+			Meaning: "data checksums of the nodes; off: wal_log_hints alone makes rewinds possible",
+			set: func(s *Settings, v string) error {
+				s.Checksums = v == "on"
+				return unless(v == "on" || v == "off")
+			},
 		},
 		{
 			Name: "MIN_BEFORE", Default: "50", Replayed: true, Expected: "a whole number from 1 to 1000000",

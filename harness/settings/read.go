@@ -7,7 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/pgcrucible/pgcrucible/harness/cluster"
 )
 
 // Flags are the settings as registered with a flag set, before it is parsed.
@@ -50,17 +53,32 @@ func (f Flags) Read(env func(string) string) (Settings, error) {
 			s.given[d.Name] = value
 		}
 	}
-	return s, nil
+	return s, s.together()
 }
 
-// CheckNames refuses scenarios that are not known; names are the known ones.
-func (s Settings) CheckNames(names []string) error {
-	for _, name := range s.Scenarios {
-		if !slices.Contains(names, name) {
-			return &Invalid{
-				Name: "SCENARIO", Value: name, Origin: "flag -crucible.scenario or environment PGCRUCIBLE_SCENARIO",
-				Expected: "one of " + strings.Join(names, ", "),
-			}
+// together refuses settings that do not go with each other.
+func (s Settings) together() error {
+	if s.Backlog > 0 && slices.Contains(s.Commit, cluster.RemoteApply) {
+		return &Invalid{
+			Name: "BACKLOG", Value: strconv.Itoa(s.Backlog), Origin: s.origins["BACKLOG"],
+			Expected: "0 with commit level remote_apply: there no write is acknowledged before it is replayed",
+		}
+	}
+	return nil
+}
+
+// CheckNames refuses scenarios and procedures that are not known; what is given are the known ones.
+func (s Settings) CheckNames(scenarios, procedures []string) error {
+	if err := s.known("SCENARIO", s.Scenarios, scenarios); err != nil {
+		return err
+	}
+	return s.known("PROCEDURE", s.Procedures, procedures)
+}
+
+func (s Settings) known(setting string, asked, known []string) error {
+	for _, name := range asked {
+		if !slices.Contains(known, name) {
+			return &Invalid{Name: setting, Value: name, Origin: s.origins[setting], Expected: "one of " + strings.Join(known, ", ")}
 		}
 	}
 	return nil

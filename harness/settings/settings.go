@@ -14,18 +14,21 @@ import (
 
 // Settings is what a run was asked to be. An empty list means "as each scenario says".
 type Settings struct {
-	Version   string                // PostgreSQL's major version: 15, 17, 18
-	Image     string                // an image by name; wins over Version
-	Commit    []cluster.CommitLevel // commit levels; empty: async and sync, as each scenario is made for
-	Scenarios []string              // names; empty: all of the drill
-	Runs      int                   // repetitions of each scenario
-	Seed      uint64                // of everything that is drawn
-	Rate      float64               // operations a second, all clients together
-	Clients   int                   // connections of the load
-	Rows      int                   // preloaded, about 100 bytes each
-	MinBefore int                   // acknowledged writes before the fault, below which a verdict is unknown
-	Keep      bool                  // leave the pair of a bad run running
-	Out       string                // the output folder
+	Version    string                // PostgreSQL's major version: 15, 17, 18
+	Image      string                // an image by name; wins over Version
+	Commit     []cluster.CommitLevel // commit levels; empty: async and sync, as each scenario is made for
+	Scenarios  []string              // names; empty: all of the drill
+	Procedures []string              // names
+	Runs       int                   // repetitions of each scenario
+	Seed       uint64                // of everything that is drawn
+	Rate       float64               // operations a second, all clients together
+	Clients    int                   // connections of the load
+	Rows       int                   // preloaded, about 100 bytes each
+	Backlog    int                   // WAL that the standby has received and not replayed at the fault, in MB (1,000,000 bytes)
+	Checksums  bool                  // the nodes have data checksums
+	MinBefore  int                   // acknowledged writes before the fault, below which a verdict is unknown
+	Keep       bool                  // leave the pair of a bad run running
+	Out        string                // the output folder
 
 	given   map[string]string // as the user wrote them, by setting name
 	origins map[string]string // the flag or variable that each came from
@@ -38,8 +41,11 @@ func (s Settings) Given() map[string]string { return s.given }
 func (s Settings) Origin(name string) string { return s.origins[name] }
 
 // Replay is the shell command that plays one scenario of this run again.
-func (s Settings) Replay(scenario string, level cluster.CommitLevel, repetition int) string {
+func (s Settings) Replay(scenario, procedure string, level cluster.CommitLevel, repetition int) string {
 	words := []string{"make drill", "SCENARIO=" + shellQuote(scenario), "COMMIT=" + string(level), "SEED=" + strconv.FormatUint(s.Seed, 10)}
+	if _, given := s.given["PROCEDURE"]; given {
+		words = append(words, "PROCEDURE="+shellQuote(procedure))
+	}
 	if repetition > 1 {
 		words = append(words, "RUNS="+strconv.Itoa(repetition))
 	}

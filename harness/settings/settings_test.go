@@ -44,6 +44,7 @@ func TestBadValuesAreNamed(t *testing.T) {
 	for name, value := range map[string]string{
 		"VERSION": "16", "COMMIT": "maybe", "RUNS": "0", "SEED": "soon", "RATE": "0", "CLIENTS": "many",
 		"ROWS": "-1", "MIN_BEFORE": "0", "KEEP": "perhaps", "IMAGE": "two words", "SCENARIO": ",",
+		"PROCEDURE": ",", "BACKLOG": "some", "CHECKSUMS": "perhaps",
 	} {
 		_, err := read(t, map[string]string{"PGCRUCIBLE_" + name: value})
 		var invalid *Invalid
@@ -73,8 +74,17 @@ func TestReplayNamesWhatWasGiven(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := s.Replay("kill-primary", cluster.Sync, 1)
+	got := s.Replay("kill-primary", "manual", cluster.Sync, 1)
 	want := "make drill SCENARIO=kill-primary COMMIT=sync SEED=9 IMAGE='a;b' RATE=50"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	s, err = read(t, nil, "-crucible.procedure=manual,rebuild", "-crucible.backlog=64", "-crucible.checksums=off")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = s.Replay("kill-primary", "rebuild", cluster.Sync, 2)
+	want = "make drill SCENARIO=kill-primary COMMIT=sync SEED=1 PROCEDURE=rebuild RUNS=2 BACKLOG=64 CHECKSUMS=off"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -85,9 +95,27 @@ func TestUnknownScenario(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = s.CheckNames([]string{"kill-primary", "cut-sync"})
-	if err == nil || !strings.Contains(err.Error(), "nothing") || !strings.Contains(err.Error(), "cut-sync") {
+	err = s.CheckNames([]string{"kill-primary", "cut-sync"}, []string{"manual"})
+	if err == nil || !strings.Contains(err.Error(), "nothing") || !strings.Contains(err.Error(), "cut-sync") || !strings.Contains(err.Error(), "-crucible.scenario") {
 		t.Errorf("got %v", err)
+	}
+	if s, err = read(t, map[string]string{"PGCRUCIBLE_PROCEDURE": "patroni"}); err != nil {
+		t.Fatal(err)
+	}
+	err = s.CheckNames(nil, []string{"manual", "rebuild"})
+	if err == nil || !strings.Contains(err.Error(), "patroni") || !strings.Contains(err.Error(), "rebuild") || !strings.Contains(err.Error(), "PGCRUCIBLE_PROCEDURE") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestBacklogNeedsAStandbyThatNobodyWaitsFor(t *testing.T) {
+	_, err := read(t, nil, "-crucible.backlog=8", "-crucible.commit=sync,remote_apply")
+	var invalid *Invalid
+	if !errors.As(err, &invalid) || invalid.Name != "BACKLOG" || !strings.Contains(err.Error(), "remote_apply") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := read(t, nil, "-crucible.backlog=8", "-crucible.commit=sync,async"); err != nil {
+		t.Error(err)
 	}
 }
 

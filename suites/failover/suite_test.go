@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -66,10 +67,12 @@ var _ = Describe("the failover circle", func() {
 		Expect(cases).NotTo(BeEmpty(), "no scenario makes sense at the commit levels that were asked for")
 	})
 	for _, c := range cases {
-		It(c.String(), Label("scenario:"+c.Scenario.Name, "commit:"+string(c.Level)), SpecTimeout(caseTime), func(ctx SpecContext) {
+		It(c.String(), Label("scenario:"+c.Scenario.Name, "commit:"+string(c.Level), "procedure:"+c.Procedure.Name()), SpecTimeout(caseTime), func(ctx SpecContext) {
 			result, err := drill.Play(ctx, c)
 			Expect(err).NotTo(HaveOccurred())
+			AddReportEntry("verdict", string(result.Status())+": "+result.Sentence(), ReportEntryVisibilityNever) // said already
 			AddReportEntry("run", result.Dir)
+			AddReportEntry("page", filepath.Join(result.Dir, reports.TimelineFile), ReportEntryVisibilityNever)
 			if reason := result.Run.Skipped; reason != "" {
 				Skip(reason)
 			}

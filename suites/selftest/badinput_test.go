@@ -67,9 +67,19 @@ var _ = Describe("bad input", Ordered, Label("bad-input"), func() {
 		Entry("no clients", "CLIENTS", "0", "1 to 64", SpecTimeout(time.Minute)),
 		Entry("no repetitions", "RUNS", "0", "1 to 1000", SpecTimeout(time.Minute)),
 		Entry("rows below 0", "ROWS", "-5", "0 to", SpecTimeout(time.Minute)),
+		Entry("unknown procedure", "PROCEDURE", "patroni", "manual, rebuild", SpecTimeout(time.Minute)),
+		Entry("a backlog that is no number", "BACKLOG", "much", "whole number", SpecTimeout(time.Minute)),
+		Entry("checksums neither on nor off", "CHECKSUMS", "maybe", "on or off", SpecTimeout(time.Minute)),
 		Entry("an output folder that cannot be written", "OUT", "/proc/pgcrucible", "can be written", SpecTimeout(time.Minute)),
 		Entry("an image that does not exist", "IMAGE", "127.0.0.1:1/no/such:image", "does not exist", SpecTimeout(2*time.Minute)),
 	)
+
+	It("settings that do not go together", func(ctx SpecContext) {
+		line := refused(ctx, nil, "PGCRUCIBLE_BACKLOG=8", "PGCRUCIBLE_COMMIT=remote_apply")
+		Expect(line).To(And(ContainSubstring("BACKLOG"), ContainSubstring("remote_apply")))
+		line = refused(ctx, nil, "PGCRUCIBLE_SCENARIO=rewind-refused", "PGCRUCIBLE_PROCEDURE=rebuild")
+		Expect(line).To(And(ContainSubstring("rewind-refused"), ContainSubstring("makes sense by rebuild")))
+	}, SpecTimeout(time.Minute))
 
 	It("an engine that does not run", SpecTimeout(time.Minute), func(ctx SpecContext) {
 		line := refused(ctx, nil, "DOCKER_HOST=unix://"+filepath.Join(scratch, "nobody.sock"))

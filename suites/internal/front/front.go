@@ -17,7 +17,6 @@ import (
 	"github.com/pgcrucible/pgcrucible/harness/history"
 	"github.com/pgcrucible/pgcrucible/harness/image"
 	"github.com/pgcrucible/pgcrucible/harness/judge"
-	"github.com/pgcrucible/pgcrucible/harness/procedure"
 	"github.com/pgcrucible/pgcrucible/harness/session"
 	"github.com/pgcrucible/pgcrucible/harness/settings"
 	"github.com/pgcrucible/pgcrucible/reports"
@@ -39,6 +38,7 @@ type Front struct {
 	session  *session.Session
 	steps    *reports.Steps
 	out      string
+	stock    scenarios.Stock // the pair between repetitions of one case
 
 	mu      sync.Mutex
 	results []reports.Result
@@ -47,7 +47,7 @@ type Front struct {
 // Open checks all that can be checked before anything starts, prepares the images and opens the session.
 // Its errors are one clear line each.
 func Open(ctx context.Context, s settings.Settings, to io.Writer) (*Front, error) {
-	if err := s.CheckNames(names(known())); err != nil {
+	if err := check(s); err != nil {
 		return nil, err
 	}
 	root, err := moduleRoot()
@@ -122,9 +122,10 @@ func Judge(dir string) (reports.Result, error) {
 func (f *Front) setup(c Case) scenarios.Setup {
 	s := f.Settings
 	return scenarios.Setup{
-		Ready: f.ready, Labels: f.session.Labels(), Procedure: procedure.Manual{}, Level: c.Level,
+		Ready: f.ready, Labels: f.session.Labels(), Procedure: c.Procedure, Level: c.Level,
 		Seed: s.Seed, Repetition: c.Repetition, Clients: s.Clients, Rate: s.Rate, Rows: s.Rows, MinBefore: s.MinBefore,
-		Out: f.out, Keep: s.Keep, Settings: s.Given(), Replay: s.Replay(c.Scenario.Name, c.Level, c.Repetition),
+		Stock: &f.stock, Last: c.Repetition == s.Runs, Backlog: int64(s.Backlog) * 1e6, NoChecksums: !s.Checksums,
+		Out: f.out, Keep: s.Keep, Settings: s.Given(), Replay: s.Replay(c.Scenario.Name, c.Procedure.Name(), c.Level, c.Repetition),
 		Log: f.steps.Step,
 	}
 }
@@ -133,7 +134,7 @@ func (f *Front) setup(c Case) scenarios.Setup {
 func (f *Front) Close(ctx context.Context, to io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
-	err := errors.Join(f.report(to), f.session.Close(ctx))
+	err := errors.Join(f.report(to), f.stock.Close(ctx), f.session.Close(ctx))
 	for _, thing := range f.session.Left() {
 		fmt.Fprintln(to, "was left on the engine, removed:", thing)
 	}
