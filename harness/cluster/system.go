@@ -51,13 +51,22 @@ func drawSystem(ctx context.Context, n *Node) (system, error) {
 	return drawn, nil
 }
 
+// fillSegment gives a segment of WAL its full 16 MB, initdb's default, in zeros: the template has only what was written of it.
+const fillSegment = `fill() {
+	blocks=$(($(wc -c <"$1") / 65536))
+	dd if=/dev/zero of="$1" bs=65536 seek=$blocks count=$((256 - blocks)) conv=notrunc 2>/dev/null
+}
+`
+
 // script writes it into a node's copy. Each write is in place and as long as what it replaces.
 func (s system) script() string {
 	var out strings.Builder
+	out.WriteString(fillSegment)
 	fmt.Fprintf(&out, "{\n%s} | dd of=\"$PGDATA/global/pg_control\" bs=%d count=1 conv=notrunc 2>/dev/null\n", shell.Echo(s.control), len(s.control))
 	for _, segment := range s.segments {
 		fmt.Fprintf(&out, "{\n%s} | dd of=\"$PGDATA/pg_wal/\"%s bs=%d seek=%d conv=notrunc 2>/dev/null\n",
 			shell.Echo(s.id), shell.Quote(segment), len(s.id), pg.WALSystem/len(s.id))
+		fmt.Fprintf(&out, "fill \"$PGDATA/pg_wal/\"%s\n", shell.Quote(segment))
 	}
 	return out.String()
 }

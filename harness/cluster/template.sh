@@ -45,6 +45,7 @@ CREATE TABLE app.ballast (id bigint PRIMARY KEY, filler text NOT NULL);
 INSERT INTO app.ballast SELECT i, rpad(md5(i::text), 64, 'x') FROM generate_series(1, :rows) i;
 RESET ROLE;
 VACUUM (FREEZE, ANALYZE);
+SELECT pg_switch_wal();
 CHECKPOINT;
 SQL
 
@@ -52,7 +53,16 @@ pg_ctl -D "$PGDATA" -w -t 120 -m fast stop >/dev/null
 rm -f /pg/log/template "$PGDATA/postmaster.opts"
 
 # WAL before the shutdown checkpoint is of no use to anybody, and ready-made segments after it would only be copied around.
-keep=$(pg_controldata "$PGDATA" | sed -n 's/^Latest checkpoint.s REDO WAL file: *//p')
+# So would the rest of its own segment, which is zeros: nodes add them again.
+control() { pg_controldata "$PGDATA" | sed -n "s/^Latest checkpoint.s $1: *//p"; }
+keep=$PGDATA/pg_wal/$(control 'REDO WAL file')
 for segment in "$PGDATA"/pg_wal/0*; do
-	[ "$segment" = "$PGDATA/pg_wal/$keep" ] || rm -f "$segment"
+	[ "$segment" = "$keep" ] || rm -f "$segment"
 done
+end=$(pg_controldata "$PGDATA" | sed -n 's/^Latest checkpoint location: *[0-9A-F]*.//p')
+dd if="$keep" of="$keep.short" bs=65536 count=$((0x$end % 16777216 / 65536 + 2)) 2>/dev/null
+mv "$keep.short" "$keep"
+
+# Free space and visibility maps are made again as they are needed (storage/freespace/README, visibilitymap.c). They are a quarter of
+# all files, and the number of files is what a node's copy takes time for.
+rm -f "$PGDATA"/base/*/*_fsm "$PGDATA"/base/*/*_vm "$PGDATA"/global/*_fsm "$PGDATA"/global/*_vm
