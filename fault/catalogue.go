@@ -41,7 +41,10 @@ type Param struct {
 
 // catalogue is all entries in the order of the groups. Each group's file has its own list.
 func catalogue() []Entry {
-	return slices.Concat(processEntries(), networkEntries(), diskEntries())
+	return slices.Concat(
+		processEntries(), networkEntries(), diskEntries(),
+		clockEntries(),
+	)
 }
 
 // Catalogue is every fault that a plan can name.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pgcrucible/pgcrucible/fault/agent/rules"
 	"github.com/pgcrucible/pgcrucible/fault/agent/wire"
+	"github.com/pgcrucible/pgcrucible/fault/clock/vdso"
 )
 
 // agent carries out requests.
@@ -68,6 +69,7 @@ func (a *agent) handle(ctx context.Context, peer netip.Addr, request wire.Reques
 		return time.Time{}, nil
 	case wire.Probe:
 		reply.Can = a.table.Can()
+		reply.Can["vdso"] = vdso.Can()
 		return time.Time{}, nil
 	}
 	return time.Time{}, fmt.Errorf("verb %q is not built", request.Do)

@@ -20,6 +20,7 @@ type engine interface {
 	Exec(ctx context.Context, container, user string, argv []string) error
 	Unpause(ctx context.Context, container string) error
 	Start(ctx context.Context, container string) error
+	Beside(ctx context.Context, container, image string, capabilities, argv []string) error
 }
 
 // errGone says that a target is no more: there is nothing to take back.
@@ -79,6 +80,8 @@ func (h *healer) act(ctx context.Context, action intent.Action) error {
 		return h.engine.Unpause(ctx, action.Container)
 	case intent.Start:
 		return h.engine.Start(ctx, action.Container)
+	case intent.Beside:
+		return h.engine.Beside(ctx, action.Container, action.Image, action.Capabilities, action.Argv)
 	}
 	return fmt.Errorf("action %q is not known", action.Kind)
 }

@@ -46,6 +46,10 @@ func (f *fakeEngine) Start(_ context.Context, container string) error {
 	return f.do("start", container)
 }
 
+func (f *fakeEngine) Beside(_ context.Context, container, image string, capabilities, argv []string) error {
+	return f.do(strings.Join(slices.Concat([]string{"run", image}, capabilities, argv, []string{"beside"}), " "), container)
+}
+
 // abandon writes a journal and leaves it as a dead process does: unlocked, with entries open.
 func abandon(t *testing.T, undo ...[]intent.Action) string {
 	t.Helper()
@@ -77,12 +81,13 @@ func left(t *testing.T, dir string) int {
 func TestHealsNewestFirst(t *testing.T) {
 	dir := abandon(t,
 		[]intent.Action{{Kind: intent.Unpause, Container: "one"}, {Kind: intent.Start, Container: "removed"}},
-		[]intent.Action{{Kind: intent.Exec, Container: "two", User: "root", Argv: []string{"kill", "-CONT", "7"}}})
+		[]intent.Action{{Kind: intent.Exec, Container: "two", User: "root", Argv: []string{"kill", "-CONT", "7"}}},
+		[]intent.Action{{Kind: intent.Beside, Container: "two", Image: "own", Capabilities: []string{"SYS_PTRACE"}, Argv: []string{"/clock", "clear"}}})
 	engine := &fakeEngine{}
 	if err := (&healer{engine, &bytes.Buffer{}}).run(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"exec root kill -CONT 7 two", "unpause one", "start removed"}; !slices.Equal(engine.asked, want) {
+	if want := []string{"run own SYS_PTRACE /clock clear beside two", "exec root kill -CONT 7 two", "unpause one", "start removed"}; !slices.Equal(engine.asked, want) {
 		t.Errorf("asked %v", engine.asked)
 	}
 	if left(t, dir) != 0 {

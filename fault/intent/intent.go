@@ -28,6 +28,7 @@ const (
 	Exec        Kind = "exec"         // run Argv as User in Container
 	Unpause     Kind = "unpause"      // thaw Container
 	Start       Kind = "start"        // start Container
+	Beside      Kind = "beside"       // run Argv from Image with Capabilities, in the process namespace of Container
 )
 
 // Action is one step of taking a fault back. It can be carried out by another process, any number of times.
@@ -40,6 +41,9 @@ type Action struct {
 	Container string   `json:"container,omitempty"`
 	User      string   `json:"user,omitempty"`
 	Argv      []string `json:"argv,omitempty"`
+
+	Image        string   `json:"image,omitempty"`
+	Capabilities []string `json:"capabilities,omitempty"`
 }
 
 // Entry is one fault that a process meant to inject.

@@ -58,6 +58,7 @@ func (c *Cluster) Close(ctx context.Context) error {
 	var group errgroup.Group
 	for _, n := range c.nodes {
 		n.disconnect(ctx)
+		group.Go(func() error { return n.removeBesides(ctx) })
 		group.Go(func() error { return remove(ctx, c.docker, n.pod.postgres) })
 		group.Go(func() error { return remove(ctx, c.docker, n.pod.sandbox) })
 	}

@@ -26,8 +26,9 @@ type Node struct {
 	postgres, root shells
 	sessions       sessions
 
-	mu     sync.Mutex
-	wanted map[string]string
+	mu      sync.Mutex
+	wanted  map[string]string
+	besides []string // containers that StartBeside made
 }
 
 func (c *Cluster) newNode(name string) *Node {
@@ -62,6 +63,9 @@ func (n *Node) Container() string { return n.pod.postgres }
 
 // Sandbox is the name of the container that owns the node's network.
 func (n *Node) Sandbox() string { return n.pod.sandbox }
+
+// SandboxImage is the image with this module's own programs.
+func (n *Node) SandboxImage() string { return n.cluster.config.Sandbox }
 
 // PeerSlot is the name of the physical replication slot that upstream nodes keep for this node.
 func (n *Node) PeerSlot() string { return n.name }

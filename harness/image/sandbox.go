@@ -22,6 +22,7 @@ const sandboxRepository = "pgcrucible/sandbox"
 // programs of the sandbox image: name in its root folder -> package below this module.
 var programs = [...]struct{ name, pkg string }{
 	{"agent", "fault/agent"},
+	{"clock", "fault/clock"},
 	{"reaper", "harness/session/reaper"},
 }
 

@@ -103,20 +103,26 @@ var _ = Describe("A tester that dies", Label("faults", "crash"), Ordered, func()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(reaches(ctx)).To(Equal("timeout"))
 
-		dir := GinkgoT().TempDir()
-		journal, err := intent.Open(dir)
-		Expect(err).NotTo(HaveOccurred())
-		_, err = journal.Begin("cut", []intent.Action{{Kind: intent.AgentRemove, Node: from.Name(), Agent: address, Token: token, IDs: []string{"long"}}})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(journal.Close()).To(Succeed()) // open in it: as after a death
-
-		heal := exec.CommandContext(ctx, "go", "run", "./fault/heal", "-dir", dir)
-		heal.Dir = "../.."
-		said, err := heal.CombinedOutput()
-		Expect(err).NotTo(HaveOccurred(), string(said))
-		Expect(string(said)).To(ContainSubstring("done"))
-		Expect(string(said)).NotTo(ContainSubstring(token))
+		said := heal(ctx, []intent.Action{{Kind: intent.AgentRemove, Node: from.Name(), Agent: address, Token: token, IDs: []string{"long"}}})
+		Expect(said).NotTo(ContainSubstring(token))
 		Expect(reaches(ctx)).To(Equal("connected"))
-		Expect(os.ReadDir(dir)).To(BeEmpty())
 	}, SpecTimeout(faultTimeout))
 })
+
+// heal has make heal's program take back what a journal names whose tester is dead, and returns what it said.
+func heal(ctx context.Context, undo []intent.Action) string {
+	GinkgoHelper()
+	dir := GinkgoT().TempDir()
+	journal, err := intent.Open(dir)
+	Expect(err).NotTo(HaveOccurred())
+	_, err = journal.Begin("a fault", undo)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(journal.Close()).To(Succeed()) // open in it: as after a death
+	program := exec.CommandContext(ctx, "go", "run", "./fault/heal", "-dir", dir)
+	program.Dir = "../.."
+	said, err := program.CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), string(said))
+	Expect(string(said)).To(ContainSubstring("done"))
+	Expect(os.ReadDir(dir)).To(BeEmpty())
+	return string(said)
+}
