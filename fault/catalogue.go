@@ -44,6 +44,7 @@ func catalogue() []Entry {
 	return slices.Concat(
 		processEntries(), networkEntries(), diskEntries(),
 		clockEntries(),
+		postgresEntries(),
 	)
 }
 

@@ -114,7 +114,11 @@ func (f Grudge) Footprint() Footprint { return linkFootprint(f.Links, true) }
 func linkFootprint(links []Link, cut bool) Footprint {
 	var print Footprint
 	for _, l := range links {
-		print.Holds = append(print.Holds, "link "+l.From.String()+" "+l.To.String())
+		for _, from := range spelled(l.From) {
+			for _, to := range spelled(l.To) {
+				print.Holds = append(print.Holds, "link "+from+" "+to)
+			}
+		}
 		for _, ends := range [][2]Target{{l.From, l.To}, {l.To, l.From}} {
 			if ends[0].outside() && !ends[1].outside() {
 				print.Holds = append(print.Holds, "outside of "+ends[1].String())
@@ -129,6 +133,14 @@ func linkFootprint(links []Link, cut bool) Footprint {
 	slices.Sort(print.Holds)
 	print.Holds = slices.Compact(print.Holds)
 	return print
+}
+
+// spelled is an end of a link with what All means written out.
+func spelled(t Target) []string {
+	if t == All() {
+		return []string{wordAll, wordPrimary, wordStandby, wordClients}
+	}
+	return []string{t.String()}
 }
 
 // Footprint of a kill: it needs its victim, and takes PostgreSQL away with it: of a single process for a moment, in which

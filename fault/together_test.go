@@ -13,6 +13,8 @@ func TestTogether(t *testing.T) {
 		a, b Fault
 		want bool
 	}{
+		{cut, Isolate(Primary()), false},
+		{Worse{From: Primary(), To: Standby(), Loss: 0.1}, Isolate(Primary()), false},
 		{cut, Kill(Primary()), true},
 		{cut, Kill(Standby()), true},
 		{cut, cut, false},

@@ -58,6 +58,9 @@ func (n *Node) DataDir() string { return dataDir }
 // ArchiveDir is the node's own WAL archive.
 func (n *Node) ArchiveDir() string { return archiveDir }
 
+// LogFile is where PostgreSQL's log is inside the node.
+func (n *Node) LogFile() string { return logFile }
+
 // Container is the name of the container that PostgreSQL runs in.
 func (n *Node) Container() string { return n.pod.postgres }
 
