@@ -135,17 +135,20 @@ func writeLedger(ctx context.Context, s *session, clock *schedule, to *history.R
 	}
 }
 
-// insertToken does one operation and sets what became of it.
+// insertToken does one operation and sets what became of it. Its limit is the socket's own deadline, which a context's end would
+// set too, by way of a timer and a goroutine each time. That the load ends does not end it: what was sent gets its outcome.
 func insertToken(ctx context.Context, s *session, clock clock, op *history.Op) {
 	if err := s.ready(ctx); err != nil {
 		s.end(ctx, op, notSent, err)
 		return
 	}
-	limited, cancel := s.limit(ctx)
-	defer cancel()
+	if err := s.conn.PgConn().Conn().SetDeadline(time.Now().Add(s.timeout)); err != nil {
+		s.end(ctx, op, notSent, err)
+		return
+	}
 	op.Call = clock.Now()
 	var lsn string
-	err := s.conn.QueryRow(limited, "ledger", op.Token, op.Client, op.Seq).Scan(&op.Timeline, &lsn)
+	err := s.conn.QueryRow(context.WithoutCancel(ctx), "ledger", op.Token, op.Client, op.Seq).Scan(&op.Timeline, &lsn)
 	if err == nil {
 		op.LSN, err = pg.ParseLSN(lsn)
 	}
