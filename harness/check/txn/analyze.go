@@ -108,7 +108,7 @@ func (t *table) levels() []Level {
 func (t *table) report() *Report {
 	r := &Report{Txns: len(t.txns)}
 	for i := range t.txns {
-		switch t.op(int32(i)).Outcome {
+		switch t.when[int32(i)].outcome {
 		case failed:
 			r.Failed++
 		case unknown:

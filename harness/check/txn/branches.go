@@ -46,7 +46,7 @@ func (t *table) trunk(k int32) int32 {
 			continue
 		}
 		rank := 1
-		if !t.earlier(in.txn, last) && t.op(in.txn).Return >= t.op(last).Call {
+		if !t.earlier(in.txn, last) && t.when[in.txn].end >= t.when[last].call {
 			rank = 2
 		}
 		was := &t.reads[best]
@@ -61,7 +61,7 @@ func (t *table) trunk(k int32) int32 {
 
 // earlier says whether a promotion is between two transactions. Then one is before the other however the clients' times overlap.
 func (t *table) earlier(a, b int32) bool {
-	x, y := t.op(a).Timeline, t.op(b).Timeline
+	x, y := t.when[a].timeline, t.when[b].timeline
 	return x > 0 && y > x
 }
 
@@ -70,14 +70,13 @@ func (t *table) sentAfter(a, b int32) bool {
 	if t.earlier(a, b) || t.earlier(b, a) {
 		return t.earlier(b, a)
 	}
-	x, y := t.op(a), t.op(b)
-	return x.Call > y.Call || x.Call == y.Call && x.Return > y.Return
+	x, y := &t.when[a], &t.when[b]
+	return x.call > y.call || x.call == y.call && x.end > y.end
 }
 
 // sighting is when a value was known to be there, and who showed it.
 type sighting struct {
 	known  duration // at the latest
-	last   duration // the last return of a read that has it
 	reader int32    // a transaction other than the writer that read it; -1: none
 }
 
@@ -99,14 +98,14 @@ func (t *table) sightings(k int32) map[int64]sighting {
 	}
 	for _, r := range t.byKey.row(k) {
 		in := &t.reads[r]
-		op := t.op(in.txn)
-		if op.Standby {
+		end := t.when[in.txn].end
+		if t.when[in.txn].standby {
 			continue
 		}
 		for _, value := range t.valuesOf(in) {
 			s := at(value)
-			s.known, s.last = min(s.known, op.Return), max(s.last, op.Return)
-			if w := t.index.find(t.writes, k, value); s.reader < 0 && w >= 0 && t.writes[w].txn != in.txn {
+			s.known = min(s.known, end)
+			if w := t.index.find(k, value); s.reader < 0 && w >= 0 && t.writes[w].txn != in.txn {
 				s.reader = in.txn
 			}
 			seen[value] = s
@@ -135,14 +134,14 @@ func (t *table) judgeOdd(k int32, out *direct) {
 			continue
 		}
 		for _, value := range t.valuesOf(in) {
-			w := t.index.find(t.writes, k, value)
+			w := t.index.find(k, value)
 			if w < 0 || t.writes[w].pos >= 0 || told[value] {
 				continue
 			}
 			told[value] = true
 			t.offTrunk(key, w, in, seen[value], out)
 		}
-		if !key.register && !t.op(in.txn).Standby {
+		if !key.register && !t.when[in.txn].standby {
 			t.judgeOrder(key, in, seen, out)
 		}
 	}
@@ -155,7 +154,7 @@ func (t *table) judgeOdd(k int32, out *direct) {
 
 // offTrunk judges a write that the surviving order does not have although it was acknowledged or seen.
 func (t *table) offTrunk(key *keyState, w int32, r *read, s sighting, out *direct) {
-	if t.op(t.writes[w].txn).Outcome == failed {
+	if t.when[t.writes[w].txn].outcome == failed {
 		return // an aborted read, which is told as that
 	}
 	end := t.survivor(key, w)
@@ -164,7 +163,7 @@ func (t *table) offTrunk(key *keyState, w int32, r *read, s sighting, out *direc
 	}
 	// What an earlier timeline had and a later one does not have went with the promotion.
 	promoted := t.earlier(t.writes[w].txn, end) || r != nil && t.earlier(r.txn, end)
-	if s.known < t.op(end).Call || promoted {
+	if s.known < t.when[end].call || promoted {
 		out.lost(w, s.reader, end)
 		return
 	}
@@ -198,7 +197,7 @@ func (t *table) judgeOrder(key *keyState, r *read, seen map[int64]sighting, out 
 	}
 	highest := int32(-1)
 	for _, value := range list {
-		w := t.index.find(t.writes, r.key, value)
+		w := t.index.find(r.key, value)
 		if w < 0 || t.writes[w].pos < 0 {
 			continue
 		}
@@ -213,7 +212,7 @@ func (t *table) judgeOrder(key *keyState, r *read, seen map[int64]sighting, out 
 			continue
 		}
 		known := seen[t.writes[w].value].known
-		missing := known < t.op(r.txn).Call
+		missing := known < t.when[r.txn].call
 		switch {
 		case missing && (int32(pos) < highest || t.newer(r, known) && !t.earlier(r.txn, t.writes[w].txn)):
 			out.resurrected(w, r)
@@ -231,7 +230,7 @@ func (t *table) judgeOrder(key *keyState, r *read, seen map[int64]sighting, out 
 // newer says whether a read saw a write that began after a moment: then it does not show an old state.
 func (t *table) newer(r *read, moment duration) bool {
 	for _, value := range t.valuesOf(r) {
-		if w := t.index.find(t.writes, r.key, value); w >= 0 && t.op(t.writes[w].txn).Call > moment {
+		if w := t.index.find(r.key, value); w >= 0 && t.when[t.writes[w].txn].call > moment {
 			return true
 		}
 	}

@@ -47,10 +47,10 @@ func (d *direct) lostTail(k int32) {
 	}
 	for _, r := range t.byKey.row(k) {
 		in := &t.reads[r]
-		if in.seen <= latest.seen || t.op(in.txn).Standby {
+		if in.seen <= latest.seen || t.when[in.txn].standby {
 			continue
 		}
-		if t.op(in.txn).Return > t.op(latest.txn).Return && !t.earlier(in.txn, latest.txn) {
+		if t.when[in.txn].end > t.when[latest.txn].end && !t.earlier(in.txn, latest.txn) {
 			return // it was seen after: the last read is stale
 		}
 		for pos := latest.seen; pos < in.seen; pos++ {
@@ -71,7 +71,7 @@ func (d *direct) lostTail(k int32) {
 func (t *table) before(key *keyState, pos int32, txn int32) bool {
 	known := t.known[key.start+pos]
 	w := t.positions(key)[pos]
-	return known < t.op(txn).Call || known != never && w >= 0 && t.earlier(t.writes[w].txn, txn)
+	return known < t.when[txn].call || known != never && w >= 0 && t.earlier(t.writes[w].txn, txn)
 }
 
 // lostUnseen finds acknowledged writes that no read has although one was sent later.
@@ -83,12 +83,12 @@ func (d *direct) lostUnseen(k int32) {
 		if in.lost {
 			continue
 		}
-		if key.latest < 0 || t.op(in.txn).Standby {
+		if key.latest < 0 || t.when[in.txn].standby {
 			d.undated++
 			continue
 		}
 		end := t.reads[key.latest].txn
-		if t.ackTime(in.txn) >= t.op(end).Call && !t.earlier(in.txn, end) {
+		if t.ackTime(in.txn) >= t.when[end].call && !t.earlier(in.txn, end) {
 			d.undated++
 			continue
 		}
@@ -115,10 +115,10 @@ func (d *direct) orderOf(k int32) {
 			continue
 		}
 		next := int32(pos) + 1
-		if next >= key.cut || t.op(t.writes[w].txn).Standby {
+		if next >= key.cut || t.when[t.writes[w].txn].standby {
 			continue
 		}
-		if began := t.op(t.writes[w].txn).Call; t.known[key.start+next] < began {
+		if began := t.when[t.writes[w].txn].call; t.known[key.start+next] < began {
 			d.reordered(key, w, next)
 		}
 	}
@@ -130,7 +130,7 @@ func (d *direct) orphan(key *keyState, pos int32) {
 		return // told with the read
 	}
 	r := &d.t.reads[key.longest]
-	if d.t.index.find(d.t.writes, r.key, d.t.list(r)[pos]) < 0 {
+	if d.t.index.find(r.key, d.t.list(r)[pos]) < 0 {
 		d.garbage(r, d.t.list(r)[pos])
 		return
 	}
@@ -148,18 +148,18 @@ func (d *direct) read(r *read) {
 		d.add(G1b, r.txn, func() Finding { return d.intermediate(r) })
 	}
 	if key.register {
-		if value := t.op(r.txn).Txn[r.access].Value; value != 0 && t.index.find(t.writes, r.key, value) < 0 {
+		if value := t.op(r.txn).Txn[r.access].Value; value != 0 && t.index.find(r.key, value) < 0 {
 			d.garbage(r, value)
 		}
 	} else if r.seen < 0 {
 		for _, value := range t.list(r) {
-			if t.index.find(t.writes, r.key, value) < 0 {
+			if t.index.find(r.key, value) < 0 {
 				d.garbage(r, value)
 				break
 			}
 		}
 	}
-	if r.seen < 0 || r.seen >= key.cut || t.op(r.txn).Standby || t.known[key.start+r.seen] >= t.op(r.txn).Call {
+	if r.seen < 0 || r.seen >= key.cut || t.when[r.txn].standby || t.known[key.start+r.seen] >= t.when[r.txn].call {
 		return
 	}
 	d.missed(key, r)
@@ -177,7 +177,7 @@ func (d *direct) missed(key *keyState, r *read) {
 	if w < 0 {
 		return
 	}
-	wrote, here := t.op(t.writes[w].txn).Timeline, t.op(r.txn).Timeline
+	wrote, here := t.when[t.writes[w].txn].timeline, t.when[r.txn].timeline
 	if t.newer(r, moment) || wrote != 0 && here > wrote {
 		d.resurrected(w, r)
 		return
@@ -195,7 +195,7 @@ func (d *direct) aborted(key *keyState, r *read) int32 {
 		return t.positions(key)[key.aborted]
 	}
 	for _, value := range t.valuesOf(r) {
-		if w := t.index.find(t.writes, r.key, value); w >= 0 && t.op(t.writes[w].txn).Outcome == failed {
+		if w := t.index.find(r.key, value); w >= 0 && t.when[t.writes[w].txn].outcome == failed {
 			return w
 		}
 	}

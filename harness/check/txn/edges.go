@@ -175,19 +175,18 @@ func tailEdges(t *table, e *edgeList, in func(int32) bool, k int32, last int32, 
 // sessionEdges lead from each acknowledged transaction of a client to its next one. An Unknown one may happen after those that
 // its client sends later: nothing follows from it. What a standby answers belongs to no session on the primary.
 func sessionEdges(t *table, e *edgeList, in func(int32) bool) {
-	last := map[clientKey]int32{}
+	last := make([]int32, t.clients) // the client's last acknowledged transaction + 1; 0: none
 	for i := range t.txns {
 		txn := int32(i)
-		op := t.op(txn)
-		if !in(txn) || op.Standby {
+		at := &t.when[txn]
+		if !in(txn) || at.standby {
 			continue
 		}
-		who := clientKey{op.Workload, op.Client}
-		if before, ok := last[who]; ok {
-			e.add(before, txn, sess)
+		if before := last[at.client]; before > 0 {
+			e.add(before-1, txn, sess)
 		}
-		if t.acked(txn) {
-			last[who] = txn
+		if at.acked {
+			last[at.client] = txn + 1
 		}
 	}
 }
@@ -197,17 +196,17 @@ func timeEdges(t *table, e *edgeList, in func(int32) bool) int {
 	base := int32(len(t.txns))
 	done := make([]int32, 0, len(t.txns))
 	for i := range t.txns {
-		if txn := int32(i); in(txn) && t.acked(txn) && !t.op(txn).Standby {
+		if txn := int32(i); in(txn) && t.acked(txn) && !t.when[txn].standby {
 			done = append(done, txn)
 		}
 	}
-	returned := func(a, b int32) int { return int(t.op(a).Return - t.op(b).Return) }
+	returned := func(a, b int32) int { return int(t.when[a].end - t.when[b].end) }
 	if !slices.IsSortedFunc(done, returned) {
 		slices.SortFunc(done, returned)
 	}
 	times := make([]duration, len(done))
 	for i, txn := range done {
-		times[i] = t.op(txn).Return
+		times[i] = t.when[txn].end
 		e.add(txn, base+int32(i), rt)
 		if i > 0 {
 			e.add(base+int32(i)-1, base+int32(i), rt)
@@ -215,10 +214,10 @@ func timeEdges(t *table, e *edgeList, in func(int32) bool) int {
 	}
 	for i := range t.txns {
 		txn := int32(i)
-		if !in(txn) || t.op(txn).Standby {
+		if !in(txn) || t.when[txn].standby {
 			continue
 		}
-		call := t.op(txn).Call
+		call := t.when[txn].call
 		if at := sort.Search(len(times), func(m int) bool { return times[m] >= call }); at > 0 {
 			e.add(base+int32(at)-1, txn, rt)
 		}

@@ -31,7 +31,8 @@ type clientKey struct {
 type reader struct {
 	t    *table
 	keys map[string]map[string]int32 // workload -> key -> number
-	last map[clientKey]int32         // the client's transaction before
+	who  map[clientKey]int32         // client -> number
+	last []int32                     // client -> its transaction before
 	// timeline is the highest seen so far.
 	timeline pg.Timeline
 }
@@ -40,7 +41,7 @@ type reader struct {
 func newTable(ops []history.Op) (*table, error) {
 	t := &table{ops: ops}
 	t.count()
-	in := reader{t: t, keys: map[string]map[string]int32{}, last: map[clientKey]int32{}}
+	in := reader{t: t, keys: map[string]map[string]int32{}, who: map[clientKey]int32{}}
 	for i := range ops {
 		if !Selected(&ops[i]) {
 			continue
@@ -50,8 +51,22 @@ func newTable(ops []history.Op) (*table, error) {
 		}
 	}
 	t.readAt, t.writeAt = append(t.readAt, int32(len(t.reads))), append(t.writeAt, int32(len(t.writes)))
+	t.clients = len(in.last)
+	var twice int32
+	if t.index, twice = newValueIndex(len(t.keys), t.writes); twice >= 0 {
+		return nil, t.writtenTwice(twice)
+	}
 	t.byKey = group(len(t.keys), len(t.reads), func(r int32) int32 { return t.reads[r].key })
 	return t, nil
+}
+
+// writtenTwice refuses a history in which a value of a key was written before.
+func (t *table) writtenTwice(w int32) *Malformed {
+	in := &t.writes[w]
+	number := int(t.txns[in.txn])
+	first := t.op(t.writes[t.index.find(in.key, in.value)].txn)
+	return &Malformed{Op: number, Line: t.ops[number].Line, Why: fmt.Sprintf("access %d: value %d of key %q was already written by client %d, operation %d: values must be unique",
+		in.access+1, in.value, t.keys[in.key].name, first.Client, first.Seq)}
 }
 
 // count makes room at once: growing these slices step by step would need twice the memory.
@@ -71,15 +86,21 @@ func (t *table) count() {
 		}
 	}
 	t.txns, t.level, t.live = make([]int32, 0, txns), make([]Level, 0, txns), make([]bool, 0, txns)
+	t.when = make([]when, 0, txns)
 	t.reads, t.writes = make([]read, 0, reads), make([]write, 0, writes)
 	t.readAt, t.writeAt = make([]int32, 0, txns+1), make([]int32, 0, txns+1)
-	t.index = newValueIndex(writes)
 }
 
 func (in *reader) transaction(number int32) error {
 	t := in.t
 	op := &t.ops[number]
-	if err := in.wellFormed(op); err != nil {
+	client, known := in.who[clientKey{op.Workload, op.Client}]
+	if !known {
+		client = int32(len(in.last))
+		in.who[clientKey{op.Workload, op.Client}] = client
+		in.last = append(in.last, -1)
+	}
+	if err := in.wellFormed(op, in.last[client]); err != nil {
 		return err
 	}
 	level, err := ParseLevel(op.Isolation)
@@ -93,7 +114,8 @@ func (in *reader) transaction(number int32) error {
 	in.timeline = max(in.timeline, op.Timeline)
 	acked := op.Outcome == history.OK || op.Outcome == history.LocalOnly
 	t.live = append(t.live, acked)
-	in.last[clientKey{op.Workload, op.Client}] = txn
+	t.when = append(t.when, when{op.Call, op.Return, op.Timeline, op.Outcome, acked, op.Standby, client})
+	in.last[client] = txn
 	keys := in.keys[op.Workload]
 	if keys == nil {
 		keys = map[string]int32{}
@@ -110,7 +132,8 @@ func (in *reader) transaction(number int32) error {
 	return nil
 }
 
-func (in *reader) wellFormed(op *history.Op) error {
+// wellFormed looks at an operation and at the client's transaction before it; -1: there is none.
+func (in *reader) wellFormed(op *history.Op, before int32) error {
 	switch {
 	case op.Outcome > history.LocalOnly:
 		return fmt.Errorf("outcome %d is none of the four", op.Outcome)
@@ -119,9 +142,9 @@ func (in *reader) wellFormed(op *history.Op) error {
 	case len(op.Txn) > 4096:
 		return fmt.Errorf("%d accesses in one transaction", len(op.Txn))
 	}
-	if before, ok := in.last[clientKey{op.Workload, op.Client}]; ok {
-		if b := in.t.op(before); op.Call < b.Return {
-			return fmt.Errorf("client %d sent it at %v, before its operation of %v had returned at %v", op.Client, op.Call, b.Call, b.Return)
+	if before >= 0 {
+		if b := &in.t.when[before]; op.Call < b.end {
+			return fmt.Errorf("client %d sent it at %v, before its operation of %v had returned at %v", op.Client, op.Call, b.call, b.end)
 		}
 	}
 	return nil
@@ -150,12 +173,7 @@ func (in *reader) access(txn int32, number uint16, a *history.Access, keys map[s
 		}
 		return nil
 	}
-	w := int32(len(t.writes))
 	t.writes = append(t.writes, write{txn: txn, key: key, value: a.Value, version: a.Version, access: number, pos: -1})
-	if other, fresh := t.index.put(t.writes, w); !fresh {
-		first := t.op(t.writes[other].txn)
-		return fmt.Errorf("value %d of key %q was already written by client %d, operation %d: values must be unique", a.Value, a.Key, first.Client, first.Seq)
-	}
 	return nil
 }
 

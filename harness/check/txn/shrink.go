@@ -122,10 +122,10 @@ func (t *table) evidence(a, b int32, k kind) (proof, bool) {
 	case rw:
 		return t.readBefore(a, b)
 	case sess:
-		x, y := t.op(a), t.op(b)
-		return proof{}, x.Workload == y.Workload && x.Client == y.Client && a < b && t.acked(a) && !x.Standby && !y.Standby
+		x, y := &t.when[a], &t.when[b]
+		return proof{}, x.client == y.client && a < b && x.acked && !x.standby && !y.standby
 	}
-	return proof{}, t.ackTime(a) < t.op(b).Call && !t.op(a).Standby && !t.op(b).Standby
+	return proof{}, t.ackTime(a) < t.when[b].call && !t.when[a].standby && !t.when[b].standby
 }
 
 func (t *table) wroteBefore(a, b int32) (proof, bool) {

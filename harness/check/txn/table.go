@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pgcrucible/pgcrucible/harness/history"
+	"github.com/pgcrucible/pgcrucible/harness/pg"
 )
 
 type duration = time.Duration
@@ -57,6 +58,7 @@ type table struct {
 	txns    []int32 // transaction -> index in ops
 	level   []Level
 	live    []bool // committed: acknowledged, or Unknown and seen
+	when    []when // what is asked of operations again and again: they themselves are ten times as large
 	keys    []keyState
 	writes  []write
 	reads   []read
@@ -67,6 +69,7 @@ type table struct {
 	known   []time.Duration // position -> when it was certain at the latest that it was there
 	byKey   csr             // key -> reads
 	writers csr             // key -> writes; made when first needed
+	clients int             // of all workloads
 	// promoted: transactions ran on more than one timeline.
 	promoted bool
 	unseen   csr // key -> committed writes that are not in its order
@@ -74,15 +77,22 @@ type table struct {
 
 func (t *table) op(txn int32) *history.Op { return &t.ops[t.txns[txn]] }
 
-func (t *table) acked(txn int32) bool {
-	outcome := t.op(txn).Outcome
-	return outcome == history.OK || outcome == history.LocalOnly
+// when is when and where a transaction ran, and what became of it.
+type when struct {
+	call, end duration
+	timeline  pg.Timeline
+	outcome   history.Outcome
+	acked     bool // OK or LocalOnly
+	standby   bool
+	client    int32 // number of the client, among those of all workloads
 }
+
+func (t *table) acked(txn int32) bool { return t.when[txn].acked }
 
 // ackTime is when the client knew that the transaction was committed.
 func (t *table) ackTime(txn int32) time.Duration {
-	if t.acked(txn) {
-		return t.op(txn).Return
+	if at := &t.when[txn]; at.acked {
+		return at.end
 	}
 	return never
 }

@@ -19,7 +19,7 @@ func (t *table) settle() {
 // resolveUnknown counts an Unknown transaction as committed once a write of it was seen.
 func (t *table) resolveUnknown() {
 	see := func(w int32) {
-		if w >= 0 && t.op(t.writes[w].txn).Outcome == unknown {
+		if w >= 0 && t.when[t.writes[w].txn].outcome == unknown {
 			t.live[t.writes[w].txn] = true
 		}
 	}
@@ -33,7 +33,7 @@ func (t *table) resolveUnknown() {
 		}
 		see(in.last)
 		for _, value := range t.list(in) {
-			see(t.index.find(t.writes, in.key, value))
+			see(t.index.find(in.key, value))
 		}
 	}
 }
@@ -47,17 +47,17 @@ func (t *table) knownTimes(k int32) {
 	key.aborted = key.length
 	for i, w := range t.positions(key) {
 		known[i] = never
-		if w >= 0 && t.op(t.writes[w].txn).Outcome == failed {
+		if w >= 0 && t.when[t.writes[w].txn].outcome == failed {
 			key.aborted = min(key.aborted, int32(i))
 		}
-		if w >= 0 && !t.op(t.writes[w].txn).Standby {
+		if w >= 0 && !t.when[t.writes[w].txn].standby {
 			known[i] = t.ackTime(t.writes[w].txn)
 		}
 	}
 	for _, r := range t.byKey.row(k) {
 		in := &t.reads[r]
-		if op := t.op(in.txn); in.seen > 0 && !op.Standby {
-			known[in.seen-1] = min(known[in.seen-1], op.Return)
+		if at := &t.when[in.txn]; in.seen > 0 && !at.standby {
+			known[in.seen-1] = min(known[in.seen-1], at.end)
 		}
 	}
 	for i := len(known) - 2; i >= 0; i-- {

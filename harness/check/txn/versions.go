@@ -36,7 +36,7 @@ func (t *table) pickReads() {
 		if key.longest < 0 || len(t.list(in)) > len(t.list(&t.reads[key.longest])) {
 			key.longest = int32(r)
 		}
-		if t.op(in.txn).Standby || key.latest >= 0 && t.sentAfter(t.reads[key.latest].txn, in.txn) {
+		if t.when[in.txn].standby || key.latest >= 0 && t.sentAfter(t.reads[key.latest].txn, in.txn) {
 			continue
 		}
 		key.latest = int32(r)
@@ -54,7 +54,7 @@ func (t *table) listOrder(key *keyState) {
 func (t *table) appendOrder(key int32, values []int64) {
 	start := int32(len(t.order))
 	for _, value := range values {
-		w := t.index.find(t.writes, key, value)
+		w := t.index.find(key, value)
 		if w >= 0 {
 			if t.writes[w].pos >= 0 {
 				w = -1
@@ -96,7 +96,7 @@ func (t *table) registerOrder(k int32) {
 			claims[i].value = claims[i-1].value // all others are compared with the survivor
 			continue
 		}
-		w := t.index.find(t.writes, k, c.value)
+		w := t.index.find(k, c.value)
 		if w >= 0 && t.writes[w].pos >= 0 {
 			t.keys[k].odd = true
 			w = -1
@@ -120,7 +120,7 @@ func (t *table) claims(k int32) []claim {
 	}
 	for _, w := range t.writesOf(k) {
 		if in := &t.writes[w]; in.version > 0 && t.acked(in.txn) {
-			claims = append(claims, claim{in.version, in.value, t.op(in.txn).Call})
+			claims = append(claims, claim{in.version, in.value, t.when[in.txn].call})
 		}
 	}
 	return claims
@@ -135,7 +135,7 @@ func (t *table) withoutGone(k int32, claims []claim) []claim {
 	lowest := t.lowestVersions(k)
 	kept := make([]claim, 0, len(claims))
 	for _, c := range claims {
-		w := t.index.find(t.writes, k, c.value)
+		w := t.index.find(k, c.value)
 		if w < 0 || !t.goneWith(lowest, k, w, c.version) {
 			kept = append(kept, c)
 		}
@@ -147,9 +147,9 @@ func (t *table) withoutGone(k int32, claims []claim) []claim {
 func (t *table) lowestVersions(k int32) map[pg.Timeline]int64 {
 	lowest := map[pg.Timeline]int64{}
 	see := func(txn int32, version int64) {
-		if op := t.op(txn); op.Timeline > 0 && !op.Standby {
-			if before, ok := lowest[op.Timeline]; !ok || version < before {
-				lowest[op.Timeline] = version
+		if at := &t.when[txn]; at.timeline > 0 && !at.standby {
+			if before, ok := lowest[at.timeline]; !ok || version < before {
+				lowest[at.timeline] = version
 			}
 		}
 	}
@@ -167,7 +167,7 @@ func (t *table) lowestVersions(k int32) map[pg.Timeline]int64 {
 
 // goneWith says whether a write of a version is gone on a later timeline.
 func (t *table) goneWith(lowest map[pg.Timeline]int64, k, w int32, version int64) bool {
-	wrote := t.op(t.writes[w].txn).Timeline
+	wrote := t.when[t.writes[w].txn].timeline
 	gone := false
 	for timeline, low := range lowest {
 		gone = gone || wrote > 0 && timeline > wrote && low < version
@@ -230,7 +230,7 @@ func (t *table) withoutOwn(r *read, seen []int32) int32 {
 // lastOf finds the last write seen of a list that does not fit.
 func (t *table) lastOf(r *read, list []int64) {
 	for i := len(list) - 1; i >= 0; i-- {
-		w := t.index.find(t.writes, r.key, list[i])
+		w := t.index.find(r.key, list[i])
 		if w < 0 || t.writes[w].txn != r.txn {
 			r.last = w
 			return
@@ -243,7 +243,7 @@ func (t *table) placeRegister(key *keyState, r *read) {
 	if a.Version == 0 && a.Value == 0 {
 		return // the row was not there yet: it saw no position
 	}
-	w := t.index.find(t.writes, r.key, a.Value)
+	w := t.index.find(r.key, a.Value)
 	r.seen, r.last = -1, w
 	if w >= 0 && t.writes[w].pos >= 0 {
 		r.seen = t.writes[w].pos + 1
