@@ -71,16 +71,33 @@ func (StandbyReads) Check(run *history.Run) history.Verdict {
 	return pass("%s on a standby never went back and showed only what was written; %s.", count(s.reads, "read"), s.staleness())
 }
 
-// firstMove is when the first role changed hands.
+// firstMove is when the first role changed hands; the end of time: it never did.
 func firstMove(run *history.Run) time.Duration {
 	first := time.Duration(1<<63 - 1)
-	for _, span := range run.Spans {
-		switch span.Name {
-		case history.SpanFailover, history.SpanSwitch, history.SpanPromote, history.SpanFailback:
-			first = min(first, span.Start)
-		}
+	for _, span := range moves(run) {
+		first = min(first, span.Start)
 	}
 	return first
+}
+
+// lastMove is when the last role had changed hands; 0: it never did.
+func lastMove(run *history.Run) time.Duration {
+	last := time.Duration(0)
+	for _, span := range moves(run) {
+		last = max(last, span.End)
+	}
+	return last
+}
+
+// moves are the spans in which a role changes hands.
+func moves(run *history.Run) []history.Span {
+	return slices.DeleteFunc(slices.Clone(run.Spans), func(span history.Span) bool {
+		switch span.Name {
+		case history.SpanFailover, history.SpanSwitch, history.SpanPromote, history.SpanFailback:
+			return false
+		}
+		return true
+	})
 }
 
 func (s *standbyReads) gather() {

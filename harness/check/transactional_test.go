@@ -61,7 +61,7 @@ func remoteApply(run *history.Run) { run.Commit = "remote_apply" }
 
 func movedAt(from int) func(*history.Run) {
 	return func(run *history.Run) {
-		run.Spans = append(run.Spans, history.Span{Name: history.SpanFailover, Start: time.Duration(from) * time.Millisecond})
+		run.Spans = append(run.Spans, history.Span{Name: history.SpanFailover, Start: time.Duration(from) * time.Millisecond, End: time.Duration(from+2) * time.Millisecond})
 	}
 }
 
@@ -137,6 +137,9 @@ func TestTransactionalCheckers(t *testing.T) {
 		{"two-phase, committed and lost", TwoPhase{}, ops{prepareOf("g", ok), decide(history.CommitPrepared, ok)}, with{ending(nil, map[string]int{})}, history.Fail, "rows are missing"},
 		{"two-phase, by half", TwoPhase{}, ops{prepareOf("g", ok), decide(history.CommitPrepared, ok)}, with{ending(nil, map[string]int{"g": 1}), losable(9)}, history.Fail, "1 of its 2 rows"},
 		{"two-phase, committed and prepared again", TwoPhase{}, ops{prepareOf("g", ok), decide(history.CommitPrepared, ok)}, with{ending([]string{"g"}, map[string]int{}), losable(9)}, history.Fail, "prepared again"},
+		{"two-phase, the decision is lost with a failover", TwoPhase{}, ops{prepareOf("g", ok), decide(history.CommitPrepared, ok)}, with{ending([]string{"g"}, map[string]int{}), losable(1), movedAt(60)}, history.Pass, "within the budget"},
+		{"two-phase, the decision may not be lost", TwoPhase{}, ops{prepareOf("g", ok), decide(history.RollbackPrepared, ok)}, with{ending([]string{"g"}, map[string]int{}), movedAt(60)}, history.Fail, "prepared again"},
+		{"two-phase, undone after the failover", TwoPhase{}, ops{prepareOf("g", ok), decide(history.RollbackPrepared, ok)}, with{ending([]string{"g"}, map[string]int{}), losable(9), movedAt(15)}, history.Fail, "prepared again"},
 		{"two-phase, rolled back and there", TwoPhase{}, ops{prepareOf("g", ok), decide(history.RollbackPrepared, ok)}, with{ending(nil, map[string]int{"g": 2})}, history.Fail, "rolled back, and its rows are there"},
 		{"two-phase, there though nobody committed", TwoPhase{}, ops{prepareOf("g", ok)}, with{ending(nil, map[string]int{"g": 2})}, history.Fail, "nobody committed"},
 		{"two-phase, failed and there", TwoPhase{}, ops{prepareOf("g", failed)}, with{ending([]string{"g"}, map[string]int{})}, history.Fail, "preparation failed"},

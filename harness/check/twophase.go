@@ -9,7 +9,7 @@ import (
 
 // TwoPhase judges transactions that were prepared and then committed or rolled back, perhaps by another client after a failover:
 // a decision that was acknowledged holds, what was only prepared is still there and undecided, and nothing is there by half.
-// Prepared transactions that vanished count against the budget for lost writes.
+// Prepared transactions that vanished, and decisions that a promotion took away, count against the budget for lost writes.
 type TwoPhase struct{}
 
 // Name is how reports call it.
@@ -46,7 +46,7 @@ func (TwoPhase) Check(run *history.Run) history.Verdict {
 	}
 	var wrong, lost []history.Witness
 	for _, gid := range gids {
-		what, vanished := decisions[gid].judge(node.Decided[gid], slices.Contains(node.Prepared, gid))
+		what, vanished := decisions[gid].judge(node.Decided[gid], slices.Contains(node.Prepared, gid), movedSince(run, node))
 		if what == "" {
 			continue
 		}
@@ -113,8 +113,16 @@ func decidedNode(run *history.Run) *history.NodeState {
 	return found
 }
 
-// judge says what is wrong with one gid, of which so many rows were found, and whether that is a loss.
-func (d *decision) judge(rows int, stillPrepared bool) (what string, lost bool) {
+// movedSince says whether the role moved after an operation, so that what it did may have been lost: another node is primary in the
+// end, or a promotion is on record.
+func movedSince(run *history.Run, end *history.NodeState) func(*history.Op) bool {
+	last := lastMove(run)
+	return func(op *history.Op) bool { return op.Node != end.Node || op.Call < last }
+}
+
+// judge says what is wrong with one gid, of which so many rows were found, and whether that is a loss. moved tells of an operation
+// whether the role moved after it.
+func (d *decision) judge(rows int, stillPrepared bool, moved func(*history.Op) bool) (what string, lost bool) {
 	want := len(d.prepare.Txn)
 	prepared := d.prepare.Outcome == history.OK || d.prepare.Outcome == history.LocalOnly
 	switch {
@@ -127,9 +135,9 @@ func (d *decision) judge(rows int, stillPrepared bool) (what string, lost bool) 
 	case certain(d.rollback) && rows > 0:
 		return "it was rolled back, and its rows are there", false
 	case certain(d.commit) && stillPrepared:
-		return "it was committed, and is prepared again", false
+		return "it was committed, and is prepared again", slices.ContainsFunc(d.commit, moved)
 	case certain(d.rollback) && stillPrepared:
-		return "it was rolled back, and is prepared again", false
+		return "it was rolled back, and is prepared again", slices.ContainsFunc(d.rollback, moved)
 	case rows > 0 && !possible(d.commit):
 		return "nobody committed it, and its rows are there", false
 	case certain(d.commit) && rows == 0:

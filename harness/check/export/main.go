@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,13 +19,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, "export: want the folder of one run, for example: make export RUN=out/<run>")
 		os.Exit(2)
 	}
-	if err := export(os.Args[1]); err != nil {
+	if err := export(os.Stdout, os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "export:", err)
 		os.Exit(2)
 	}
 }
 
-func export(dir string) error {
+func export(out io.Writer, dir string) error {
 	run, err := history.Load(dir)
 	if err != nil {
 		return err
@@ -43,7 +44,7 @@ func export(dir string) error {
 			if err := write(path, part, ending == "json"); err != nil {
 				return err
 			}
-			fmt.Printf("%s   (elle-cli --model %s %s)\n", path, part.Model, path)
+			fmt.Fprintf(out, "%s   (elle-cli --model %s %s)\n", path, part.Model, path)
 		}
 	}
 	return nil
