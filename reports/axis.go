@@ -113,3 +113,22 @@ func extent(run *history.Run) (end time.Duration) {
 	}
 	return end
 }
+
+// beginning is when the first thing was recorded: before that the pair was built. It is 0 where that took little of the run.
+func beginning(run *history.Run, end time.Duration) time.Duration {
+	first := end
+	for i := range run.Ops {
+		first = min(first, run.Ops[i].Scheduled, run.Ops[i].Call)
+	}
+	for _, s := range run.Spans {
+		first = min(first, s.Start)
+	}
+	for i := range run.Samples {
+		first = min(first, run.Samples[i].At-run.Samples[i].Took)
+	}
+	first = (first - end/50).Truncate(bestBin) // a little room before it
+	if first < end/10 {
+		return 0
+	}
+	return first
+}

@@ -199,6 +199,7 @@ func legends() []legend {
 		{"standby tl1", "standby: striped"},
 		{"read-only tl1", "up, not in recovery, read-only: dotted"},
 		{"down", "down: crossed"},
+		{silent, "no answer for a while, or before it was something else: empty"},
 		{"primary tl2", "each timeline has its own colour; TL is its number"},
 		{"shade fault", "a fault is in effect"},
 		{"shade outage", "outage"},

@@ -36,7 +36,7 @@ func TestSweepFindsWhereARebuildWins(t *testing.T) {
 		t.Fatalf("%d sweeps: %+v", len(found), found)
 	}
 	want := "By the medians: at 1 a rebuild is faster (rewind 922 ms, rebuild 322 ms); at 100 a rebuild is faster (rewind 922 ms, rebuild 722 ms); " +
-		"at 10000 a rewind is faster (rewind 922 ms, rebuild 1.12 s); at 1000000 a rewind is faster (rewind 922 ms, rebuild 1.52 s)."
+		"at 10,000 a rewind is faster (rewind 922 ms, rebuild 1.12 s); at 1,000,000 a rewind is faster (rewind 922 ms, rebuild 1.52 s)."
 	if found[0].Sentence != want {
 		t.Errorf("got  %s\nwant %s", found[0].Sentence, want)
 	}
@@ -66,7 +66,11 @@ func TestSweepFindsWhereARebuildWins(t *testing.T) {
 // Whatever can be swept gives a plot of the outage and of the way back, and lines in bench.txt that benchstat keeps apart.
 func TestEverythingThatCanBeSweptGivesAPlotAndLines(t *testing.T) {
 	setting := func(name string) func(*Result, string) {
-		return func(r *Result, value string) { r.Run.Settings[name] = value }
+		return func(r *Result, value string) {
+			if value != "" { // not given, so not recorded: the default
+				r.Run.Settings[name] = value
+			}
+		}
 	}
 	for dimension, c := range map[string]struct {
 		values []string
@@ -75,7 +79,7 @@ func TestEverythingThatCanBeSweptGivesAPlotAndLines(t *testing.T) {
 	}{
 		"ROWS":         {[]string{"0", "1000000"}, setting("ROWS"), "/rows="},
 		"RATE":         {[]string{"100", "800"}, setting("RATE"), "/rate="},
-		"BACKLOG":      {[]string{"16", "64"}, setting("BACKLOG"), "/backlog="},
+		"BACKLOG":      {[]string{"16", "64", ""}, setting("BACKLOG"), "/backlog="},
 		"CHECKSUMS":    {[]string{"on", "off"}, setting("CHECKSUMS"), "/checksums="},
 		"procedure":    {[]string{"manual", "rebuild"}, func(r *Result, v string) { r.Run.Procedure = v }, "/procedure="},
 		"commit level": {[]string{"async", "sync"}, func(r *Result, v string) { r.Run.Commit = v }, "/commit="},
@@ -107,7 +111,14 @@ func TestEverythingThatCanBeSweptGivesAPlotAndLines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, value := range c.values {
+		for _, p := range found[0].Plots {
+			for _, s := range p.Series {
+				if len(s.Points) != len(c.values) {
+					t.Errorf("%s: %d points of %d values", p.Title, len(s.Points), len(c.values))
+				}
+			}
+		}
+		for _, value := range slices.DeleteFunc(c.values, func(v string) bool { return v == "" }) {
 			if n := strings.Count(string(text), c.lines+value); n != 3 {
 				t.Errorf("%s: %d lines with %s%s, want 3:\n%s", dimension, n, c.lines, value, text)
 			}

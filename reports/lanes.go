@@ -10,12 +10,14 @@ import (
 
 // A state is what a node was, as sampled. What it was between two samples is not known; it is drawn as the earlier one.
 type state struct {
-	role     string // primary, standby, read-only or down
+	role     string // primary, standby, read-only, down or silent
 	timeline uint32
 }
 
 func stateOf(s *history.Sample) state {
 	switch {
+	case !s.Up && s.Err == history.NoAnswer:
+		return state{role: silent}
 	case !s.Up:
 		return state{role: "down"}
 	case s.Writable:
@@ -25,6 +27,9 @@ func stateOf(s *history.Sample) state {
 	}
 	return state{"read-only", uint32(s.Timeline)}
 }
+
+// silent is the role of a node that has not answered yet.
+const silent = "silent"
 
 // A stretch is how long a node kept its state.
 type stretch struct {
@@ -51,7 +56,27 @@ func stretches(run *history.Run) (nodes []string, of map[string][]stretch) {
 		of[s.Node] = extend(of[s.Node], stateOf(s), s.At, last[s.Node])
 		last[s.Node] = s.At
 	}
+	for node := range of {
+		of[node] = bridge(of[node])
+	}
 	return nodes, of
+}
+
+// bridge takes a short silence out between two stretches of the same state: the node was slow, as all are on a busy machine.
+// One that lasts, or after which the node is something else, is drawn.
+func bridge(all []stretch) []stretch {
+	var kept []stretch
+	for _, s := range all {
+		n := len(kept)
+		if n >= 2 && kept[n-1].role == silent && kept[n-1].to-kept[n-1].from <= unseen && kept[n-2].state == s.state &&
+			kept[n-2].to == kept[n-1].from && kept[n-1].to == s.from {
+			kept = kept[:n-1]
+			kept[n-2].to = s.to
+			continue
+		}
+		kept = append(kept, s)
+	}
+	return kept
 }
 
 func extend(all []stretch, now state, at, before time.Duration) []stretch {
@@ -85,7 +110,10 @@ func merge(all []stretch, shortest time.Duration, most int) (kept []stretch, mer
 }
 
 func (s state) String() string {
-	if s.role == "down" || s.timeline == 0 {
+	switch {
+	case s.role == silent:
+		return "no answer"
+	case s.timeline == 0:
 		return s.role
 	}
 	return fmt.Sprintf("%s · TL %d", s.role, s.timeline)

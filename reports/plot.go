@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -48,7 +49,7 @@ type series struct {
 
 // draw lays series out. xs are the names of the values of the x axis, in order; they are evenly spaced.
 func draw(title, xLabel string, xs []string, all []series) plot {
-	p := plot{Title: title, XLabel: xLabel, YLabel: "seconds"}
+	p := plot{Title: title, XLabel: xLabel, YLabel: "median, with its 95 % interval"}
 	all = slices.DeleteFunc(slices.Clone(all), func(s series) bool { return len(s.points) < 2 })
 	if left := len(all) - mostSeries; left > 0 {
 		p.Note = fmt.Sprintf("%d more series are in bench.txt.", left)
@@ -72,7 +73,7 @@ func draw(title, xLabel string, xs []string, all []series) plot {
 	every := max(1, (len(xs)+7)/8) // more labels than that would overlap
 	for i, name := range xs {
 		if i%every == 0 {
-			p.XTicks = append(p.XTicks, plotTick{x(i), Cut(name, 14)})
+			p.XTicks = append(p.XTicks, plotTick{x(i), Cut(thousands(name), 14)})
 		}
 	}
 	for n, s := range all {
@@ -80,6 +81,14 @@ func draw(title, xLabel string, xs []string, all []series) plot {
 	}
 	p.Summary = summary(p)
 	return p
+}
+
+// thousands writes a whole number of a setting as Number does, and leaves other values as they are.
+func thousands(value string) string {
+	if n, err := strconv.Atoi(value); err == nil {
+		return Number(n)
+	}
+	return value
 }
 
 // finite is 0 for the end of an interval that has none, because there are too few runs.

@@ -47,14 +47,37 @@ func settingNames(groups []Group) []string {
 	return names
 }
 
-// setting is the value of a setting in a key's params; one that was not given has its default.
+// setting is the value of a setting in a key's params; one that was not given has its default, which is recorded of some only.
 func setting(params, name string) string {
 	for _, p := range strings.Fields(params) {
 		if key, value, _ := strings.Cut(p, "="); key == name {
 			return value
 		}
 	}
+	switch name {
+	case "BACKLOG":
+		return "0"
+	case "CHECKSUMS":
+		return "on"
+	}
 	return "default"
+}
+
+// axisName says what a swept setting is, with its unit.
+func axisName(dimension string) string {
+	switch dimension {
+	case "ROWS":
+		return "ROWS (preloaded, about 100 bytes each)"
+	case "RATE":
+		return "RATE (writes a second)"
+	case "CLIENTS":
+		return "CLIENTS (connections)"
+	case "BACKLOG":
+		return "BACKLOG (MB of WAL not replayed at the fault)"
+	case "CHECKSUMS":
+		return "CHECKSUMS (off: wal_log_hints alone)"
+	}
+	return dimension
 }
 
 func without(params, name string) string {
@@ -96,7 +119,7 @@ func sweeps(groups []Group) []sweep {
 			title string
 			units []Unit
 		}{{"outage", []Unit{RTO}}, {"rewind and rebuild", []Unit{Rewind, Rebuild}}, {"way back", []Unit{Rejoin}}, {"time at risk", []Unit{AtRisk}}} {
-			p := draw(kind.title+" by "+d.name, d.name, xs, collect(groups, d, xs, kind.units))
+			p := draw(kind.title+" by "+d.name, axisName(d.name), xs, collect(groups, d, xs, kind.units))
 			if len(p.Series) > 0 {
 				s.Plots = append(s.Plots, p)
 			}
@@ -162,7 +185,7 @@ func crossing(groups []Group, d dimension, xs []string) string {
 		} else {
 			rewindWins++
 		}
-		parts = append(parts, fmt.Sprintf("at %s %s is faster (rewind %s, rebuild %s)", line(x), word, Seconds(rewind), Seconds(rebuild)))
+		parts = append(parts, fmt.Sprintf("at %s %s is faster (rewind %s, rebuild %s)", line(thousands(x)), word, Seconds(rewind), Seconds(rebuild)))
 	}
 	switch {
 	case len(parts) == 0:

@@ -179,8 +179,11 @@ func pinsOf(r Result) []pin {
 // that lie elsewhere.
 func (s story) views() (all []view, note string) {
 	end := extent(s.result.Run) + 1 // the last moment is on the axis too
-	whole := newAxis(0, end, bestBin)
+	whole := newAxis(beginning(s.result.Run, end), end, bestBin)
 	all = []view{s.view("whole", "whole run", "The whole run", whole)}
+	if whole.from > 0 {
+		all[0].Note += " Before that the pair was built."
+	}
 	windows := s.closeUps(whole)
 	if left := len(windows) - mostCloseUps; left > 0 {
 		note = fmt.Sprintf("%s more around findings are not drawn; history.jsonl has everything.", count(left, "close-up"))

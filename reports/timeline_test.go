@@ -142,6 +142,65 @@ func TestStretches(t *testing.T) {
 	}
 }
 
+// A node that only answers late was what it is; one that is silent for long, or something else afterwards, was silent.
+func TestShortSilencesAreBridged(t *testing.T) {
+	up := func(at time.Duration, standby bool) history.Sample {
+		return history.Sample{Node: "pg1", At: at, Up: true, Writable: !standby, InRecovery: standby, Timeline: 1}
+	}
+	mute := func(at time.Duration) history.Sample {
+		return history.Sample{Node: "pg1", At: at, Err: history.NoAnswer}
+	}
+	primary, standby, quiet := state{"primary", 1}, state{"standby", 1}, state{role: silent}
+	for name, c := range map[string]struct {
+		samples []history.Sample
+		want    []state
+	}{
+		"late":             {[]history.Sample{up(0, false), mute(50 * ms), mute(100 * ms), up(150*ms, false), mute(200 * ms), up(250*ms, false)}, []state{primary}},
+		"long":             {[]history.Sample{up(0, false), mute(50 * ms), mute(400 * ms), mute(700 * ms), up(750*ms, false)}, []state{primary, quiet, primary}},
+		"then another":     {[]history.Sample{up(0, false), mute(50 * ms), up(100*ms, true)}, []state{primary, quiet, standby}},
+		"at the beginning": {[]history.Sample{mute(0), up(50*ms, false)}, []state{quiet, primary}},
+		"at the end":       {[]history.Sample{up(0, false), mute(50 * ms)}, []state{primary, quiet}},
+		"down is down":     {[]history.Sample{up(0, false), {Node: "pg1", At: 50 * ms, Err: "connection refused"}, up(100*ms, false)}, []state{primary, {role: "down"}, primary}},
+	} {
+		_, of := stretches(&history.Run{Samples: c.samples})
+		var got []state
+		for i, s := range of["pg1"] {
+			got = append(got, s.state)
+			if i > 0 && s.from != of["pg1"][i-1].to {
+				t.Errorf("%s: a gap before %+v", name, s)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+	if text := quiet.String(); text != "no answer" {
+		t.Errorf("%q", text)
+	}
+}
+
+// Where building the pair took a good part of the run, the drawing begins with the clients.
+func TestTheDrawingBeginsWhereSomethingHappens(t *testing.T) {
+	late := killPrimary(made{}).Run
+	for i := range late.Ops {
+		late.Ops[i].Scheduled, late.Ops[i].Call, late.Ops[i].Return = late.Ops[i].Scheduled+5*time.Second, late.Ops[i].Call+5*time.Second, late.Ops[i].Return+5*time.Second
+	}
+	for i := range late.Spans {
+		late.Spans[i].Start, late.Spans[i].End = late.Spans[i].Start+5*time.Second, late.Spans[i].End+5*time.Second
+	}
+	for i := range late.Samples {
+		late.Samples[i].At += 5 * time.Second
+	}
+	end := extent(late)
+	if from := beginning(late, end); from < 4500*ms || from > 5250*ms {
+		t.Errorf("it begins at %s", from)
+	}
+	early := killPrimary(made{}).Run
+	if from := beginning(early, extent(early)); from != 0 {
+		t.Errorf("it begins at %s", from)
+	}
+}
+
 func TestTicks(t *testing.T) {
 	for _, length := range []time.Duration{10 * ms, 582 * ms, 12 * time.Second, time.Hour} {
 		ticks := newAxis(4321*ms, 4321*ms+length, fineBin).ticks()

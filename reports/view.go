@@ -207,15 +207,15 @@ func (s story) address(node string) string {
 
 // laneClass is role for the pattern and timeline for the colour; there are five colours, and the text has the number.
 func laneClass(s state) string {
-	if s.role == "down" {
-		return "down"
+	if s.role == "down" || s.role == silent {
+		return s.role
 	}
 	return fmt.Sprintf("%s tl%d", s.role, (s.timeline+4)%5+1)
 }
 
 // lostRow marks when writes that are missing at the end had been acknowledged, by bins.
 func (s story) lostRow(a axis) (row viewRow, any bool) {
-	row = viewRow{Kind: "lost", Label: "lost writes", Unit: "when acknowledged", Height: 24}
+	row = viewRow{Kind: "lost", Label: "lost writes", Unit: "when acknowledged", Height: 30}
 	counts, total := map[int]int{}, 0
 	for _, op := range s.lost {
 		if n := a.index(op.Return); n >= 0 {

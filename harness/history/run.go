@@ -97,6 +97,10 @@ const (
 	SpanMark       = "mark" // a moment a story wants to be remembered: Start == End, Detail names it
 )
 
+// NoAnswer is the error of a sample whose probe still waits: the node is silent, or only slow. A node that is down refuses, and
+// its samples have the error that came back.
+const NoAnswer = "no answer yet"
+
 // Sample is what a direct probe of one node saw. Probes come every 50 ms or faster.
 type Sample struct {
 	Node       string        `json:"node"`

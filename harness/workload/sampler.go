@@ -135,7 +135,7 @@ func (p *probe) silent(asked time.Duration) {
 	if now-asked < p.every/2 || now-p.last < p.every*3/2 { // so two samples are never further apart than two probes and a timer's lateness
 		return
 	}
-	p.record(history.Sample{Node: p.node, At: now, Took: now - asked, Err: "no answer yet"})
+	p.record(history.Sample{Node: p.node, At: now, Took: now - asked, Err: history.NoAnswer})
 }
 
 func (p *probe) record(sample history.Sample) {
