@@ -23,7 +23,7 @@ import (
 
 const (
 	// prepareWithin holds the first build of an image.
-	prepareWithin = 10 * time.Minute
+	prepareWithin = 20 * time.Minute
 	// specTimeout is for specs that build one pair and break it once.
 	specTimeout = 2 * time.Minute
 	// closeWithin is for taking down what is left.

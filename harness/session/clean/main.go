@@ -1,13 +1,16 @@
-// Command clean removes from the engine what no running test process owns: pairs that were kept, and what a reaper could not remove.
+// Command clean removes from the engine what no running test process owns: pairs that were kept, what a reaper could not remove, and cached
+// images of sandboxes and templates.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"time"
 
+	"github.com/pgcrucible/pgcrucible/harness/image"
 	"github.com/pgcrucible/pgcrucible/harness/session"
 )
 
@@ -17,6 +20,8 @@ func main() {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	removed, err := session.Sweep(ctx)
+	images, forgot := image.Forget(ctx)
+	removed, err = append(removed, images...), errors.Join(err, forgot)
 	for _, thing := range removed {
 		fmt.Println("removed", thing)
 	}
