@@ -163,7 +163,7 @@ func worseEntries(from, oneWay Param) []Entry {
 	to := Param{Name: "to", Kind: KindEnd, Default: wordStandby, Draw: []string{wordStandby}}
 	worse := func(name, imitates string, add func(*Worse, Args), more ...Param) Entry {
 		return Entry{
-			Name: name, Group: GroupNetwork, Imitates: imitates, Mechanism: "NFQUEUE to the agent, leased", Params: append([]Param{from, to, oneWay}, more...),
+			Name: name, Group: GroupNetwork, Imitates: imitates, Mechanism: "netem or NFQUEUE to the agent, leased", Params: append([]Param{from, to, oneWay}, more...),
 			New: func(a Args) (Fault, error) {
 				f := Worse{From: a.target("from"), To: a.target("to"), OneWay: a.bool("oneway")}
 				add(&f, a)

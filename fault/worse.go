@@ -14,13 +14,14 @@ import (
 //
 // It imitates a long or crowded line, a bad cable, a router that balances over unequal paths.
 //
-// Mechanism: packets that the sender sends (or, from clients, that the node receives) are queued by nftables to the agent in the
-// sandbox, which lets them go when it is time. NFQUEUE is used on every kernel, also on those that have netem: by nftables' own
-// expression where the kernel has it, else through the x_tables target. It needs NET_ADMIN and, for duplicates, NET_RAW, which
-// every node has. It does not imitate congestion that the sender's TCP can see as such (no ECN), and a delay is not exact below
-// a millisecond.
+// Mechanism: of packets that the sender sends, netem where the kernel has it: nftables gives them a mark by which a band of the
+// device's traffic control finds them. Where it has not, and of packets from clients, which the node only receives, NFQUEUE: nftables
+// queues them to the agent in the sandbox, which lets them go when it is time, by its own expression where the kernel has it, else
+// through the x_tables target. The report says which. It needs NET_ADMIN and, for duplicates by NFQUEUE, NET_RAW, which every node has.
+// It does not imitate congestion that the sender's TCP can see as such (no ECN), and a delay is not exact below a millisecond.
 //
-// It heals by Revert, by itself when the rules' leases run out, and at once when the agent dies (the queue's bypass).
+// It heals by Revert and by itself when the rules' leases run out; when the agent dies, at once by NFQUEUE (the queue's bypass) and with
+// the leases by netem. What waits in netem at the revert is lost, and sent again by TCP.
 type Worse struct {
 	From, To  Target
 	OneWay    bool
@@ -30,7 +31,7 @@ type Worse struct {
 	Duplicate float64       // share that come twice; not from clients
 	Reorder   float64       // share that overtake the delayed ones: it needs a Delay
 	Rate      int64         // bytes a second, headers included
-	Seed      uint64        // of the draws
+	Seed      uint64        // of the draws, by NFQUEUE; netem has its own
 }
 
 // fastest is the highest rate of which a probe can tell that it is in effect.
@@ -57,17 +58,32 @@ func (f Worse) detail() string {
 	return text
 }
 
-// Supported asks the agents whether their kernel can queue packets to them.
+// Supported asks the agents whether their kernel has netem, or can queue packets to them.
 func (f Worse) Supported(ctx context.Context, c *cluster.Cluster) error {
+	if !f.received() && agentsCan(ctx, c, "netem") == nil {
+		return nil
+	}
 	return agentsCan(ctx, c, "nfqueue")
 }
 
-// Mechanism says by which expression packets are queued here.
+// received says that some of the packets are only received by nodes, and not sent by one.
+func (f Worse) received() bool {
+	return f.From.outside() || (!f.OneWay && f.To.outside())
+}
+
+// Mechanism says what makes links worse here.
 func (f Worse) Mechanism(ctx context.Context, c *cluster.Cluster) string {
+	queue := "NFQUEUE by the x_tables target in an nftables rule (this kernel has no nft_queue)"
 	if agentsCan(ctx, c, "nft-queue") == nil {
-		return "NFQUEUE by nftables' queue expression"
+		queue = "NFQUEUE by nftables' queue expression"
 	}
-	return "NFQUEUE by the x_tables target in an nftables rule (this kernel has no nft_queue)"
+	switch {
+	case agentsCan(ctx, c, "netem") != nil:
+		return queue
+	case f.received():
+		return "netem for what nodes send, " + queue + " for what clients send"
+	}
+	return "netem"
 }
 
 // check refuses what means nothing or could not be proven.
@@ -90,7 +106,7 @@ func (f Worse) Bind(ctx context.Context, r *Runner) (Bound, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	if f.Duplicate > 0 && (f.From == Clients() || f.From == All() || (!f.OneWay && f.To.outside())) {
+	if f.Duplicate > 0 && f.received() {
 		return nil, unsupported("packets from clients cannot be doubled: only what a node sends can")
 	}
 	shaping := wire.Shaping{

@@ -15,7 +15,9 @@ func (t *Table) Can() map[string]string {
 	if t.native {
 		queue = ""
 	}
+	t.emulates()
 	return map[string]string{
+		"netem":           t.noNetem,
 		"nfqueue":         queue,
 		"nft-queue":       t.try(nativeQueue(1)),
 		"nftables-drop":   t.try(&expr.Verdict{Kind: expr.VerdictDrop}),

@@ -11,6 +11,7 @@ import (
 	"github.com/google/nftables/xt"
 	"golang.org/x/sys/unix"
 
+	"github.com/pgcrucible/pgcrucible/fault/agent/netem"
 	"github.com/pgcrucible/pgcrucible/fault/agent/shape"
 	"github.com/pgcrucible/pgcrucible/fault/agent/wire"
 )
@@ -71,12 +72,23 @@ func (t *Table) expressions(e *entry) ([]expr.Any, error) {
 	case wire.Reset:
 		return append(exprs, &expr.Reject{Type: unix.NFT_REJECT_TCP_RST}), nil
 	case wire.Shape:
+		if e.band != 0 {
+			return append(exprs, giveMark(netem.Mark(e.band))...), nil
+		}
 		if t.native {
 			return append(exprs, nativeQueue(e.number)), nil
 		}
 		return append(exprs, xtQueue(e.number)), nil
 	}
 	return nil, fmt.Errorf("action %s is not built", e.rule.Action)
+}
+
+// giveMark has the filter of a netem band find the packet.
+func giveMark(mark uint32) []expr.Any {
+	return []expr.Any{
+		&expr.Immediate{Register: 1, Data: binaryutil.NativeEndian.PutUint32(mark)},
+		&expr.Meta{Key: expr.MetaKeyMARK, SourceRegister: true, Register: 1},
+	}
 }
 
 // nativeQueue is nftables' own expression (CONFIG_NFT_QUEUE).

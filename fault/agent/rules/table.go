@@ -17,6 +17,7 @@ import (
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 
+	"github.com/pgcrucible/pgcrucible/fault/agent/netem"
 	"github.com/pgcrucible/pgcrucible/fault/agent/shape"
 	"github.com/pgcrucible/pgcrucible/fault/agent/wire"
 )
@@ -37,6 +38,10 @@ type Table struct {
 	rules  map[string]*entry
 	native bool   // the kernel has nftables' own queue expression
 	queues uint16 // numbers of queues that were given away
+
+	emulator *netem.Tree // nil if links are made worse by queues alone
+	noNetem  string      // why
+	askNetem sync.Once
 }
 
 type entry struct {
@@ -45,7 +50,8 @@ type entry struct {
 	keys [][]byte
 
 	number uint16       // of its queue
-	queue  *shape.Queue // of a rule that shapes
+	queue  *shape.Queue // of a rule that shapes, in this program
+	band   uint16       // of a rule that shapes, in the kernel; 0: it does not
 }
 
 // Open connects to the kernel and makes an empty table, in place of one that an earlier agent left.
@@ -82,7 +88,7 @@ func (t *Table) Clear() error {
 	if err := t.conn.Flush(); err != nil {
 		return fmt.Errorf("make table: %w", err)
 	}
-	return closeQueues(old)
+	return t.release(old)
 }
 
 // addChain makes a base chain that lets pass what never may be touched: the node's own loopback and the agent's control
@@ -131,7 +137,7 @@ func (t *Table) Apply(ctx context.Context, rules []wire.Rule) (at time.Time, err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, closeQueues(added))
+			err = errors.Join(err, t.release(added))
 		}
 	}()
 	for _, e := range added {
@@ -149,31 +155,15 @@ func (t *Table) Apply(ctx context.Context, rules []wire.Rule) (at time.Time, err
 	return at, nil
 }
 
-func closeQueues(entries map[string]*entry) error {
-	var errs []error
-	for _, e := range entries {
-		if e.queue != nil {
-			errs = append(errs, e.queue.Close())
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// openQueue is before the rule, which would find no listener and let packets pass.
-func (t *Table) openQueue(ctx context.Context, e *entry) (err error) {
-	if e.rule.Shaping == nil {
-		return nil
-	}
-	t.queues++
-	e.number = t.queues
-	e.queue, err = shape.Open(ctx, e.number, *e.rule.Shaping)
-	return err
-}
-
 func (t *Table) add(ctx context.Context, e *entry) error {
-	if err := t.openQueue(ctx, e); err != nil {
+	if err := t.shape(ctx, e); err != nil {
 		return err
 	}
+	return t.install(e)
+}
+
+// install puts a rule in the transaction that Flush ends.
+func (t *Table) install(e *entry) error {
 	lease := time.Duration(e.rule.LeaseMillis) * time.Millisecond
 	if err := t.conn.AddSet(e.set, nil); err != nil {
 		return err
@@ -250,7 +240,7 @@ func (t *Table) Remove(ids []string) (time.Time, error) {
 		}
 		delete(t.rules, id)
 	}
-	return at, closeQueues(gone)
+	return at, t.release(gone)
 }
 
 // State reads every rule in force back from the kernel; one that somebody took away behind our back is not in it.
