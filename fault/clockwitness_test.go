@@ -57,8 +57,10 @@ func TestWhatAReadingCanBeExplainedBy(t *testing.T) {
 
 func TestClocksThatCouldNotBeProven(t *testing.T) {
 	for _, f := range []Clock{
-		{}, ClockJump(Primary(), time.Millisecond), ClockSkew(Primary(), 0.0001), ClockSkew(Primary(), -1), ClockSkew(Primary(), 5),
-		ClockJump(Primary(), 20*365*24*time.Hour), ClockStrobe(Primary(), time.Hour, time.Millisecond), {Rate: 0.1, Phase: time.Second},
+		{},
+		ClockJump(Primary(), time.Millisecond), ClockSkew(Primary(), 0.0001), ClockSkew(Primary(), -1), ClockSkew(Primary(), 5),
+		ClockJump(Primary(), 20*365*24*time.Hour), ClockStrobe(Primary(), time.Hour, time.Millisecond),
+		{Rate: 0.1, Phase: time.Second},
 	} {
 		if f.check() == nil {
 			t.Errorf("%s is not refused", f)
