@@ -40,9 +40,16 @@ func (n *Node) Start(ctx context.Context) error {
 	return nil
 }
 
-// startScript says how long the log $1 is and starts PostgreSQL without waiting for it.
+// startScript says how long the log $1 is and starts PostgreSQL without waiting for it. A postmaster.pid that a killed container has left names a
+// process of its earlier life: with that PID in use again PostgreSQL would not start, or its old word that it is ready would be believed.
 const startScript = `set -e
 if [ -e "$1" ]; then wc -c <"$1"; else echo 0; fi
+if [ -r "$PGDATA/postmaster.pid" ]; then
+	pid= name=
+	read -r pid <"$PGDATA/postmaster.pid" || :
+	{ read -r name <"/proc/${pid#-}/comm"; } 2>/dev/null || :
+	case $name in postgres|postmaster) ;; *) rm -f "$PGDATA/postmaster.pid" ;; esac
+fi
 pg_ctl -D "$PGDATA" -W -l "$1" start >/dev/null`
 
 // launch starts PostgreSQL and waits for its own word that it is ready: a look at a file, where connections that come too early
@@ -145,7 +152,7 @@ func (n *Node) awaitGone(ctx context.Context) error {
 func (n *Node) Running(ctx context.Context) (bool, error) {
 	found, err := n.processes(ctx)
 	if err != nil {
-		dead, asked := n.containerDead(ctx)
+		dead, asked := n.ContainerDead(ctx)
 		return false, errFirst(asked, errIf(err, !dead))
 	}
 	for _, p := range found {

@@ -3,6 +3,7 @@ package selftest
 import (
 	"context"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
 
@@ -102,6 +103,18 @@ var _ = Describe("A node", Label("cluster"), Ordered, func() {
 		Expect(primary.Running(ctx)).To(BeFalse(), "PostgreSQL is started by nobody but the harness")
 		Expect(primary.Start(ctx)).To(Succeed())
 		Expect([]string{primary.Address(), primary.Endpoint()}).To(Equal([]string{address, port}))
+	}, SpecTimeout(specTimeout))
+
+	It("starts although a process that died with its container has left a PID that is another's now", func(ctx SpecContext) {
+		Expect(standby.Stop(ctx, cluster.Fast)).To(Succeed())
+		other, err := standby.Shell(ctx, `sleep 3600 >/dev/null 2>&1 & echo "$!"`)
+		Expect(err).NotTo(HaveOccurred())
+		other = strings.TrimSpace(other)
+		left := other + "\n" + standby.DataDir() + "\n1\n5432\n/pg/run\n*\n1 1\nready   \n"
+		Expect(standby.WriteFile(ctx, standby.DataDir()+"/postmaster.pid", []byte(left))).To(Succeed())
+		Expect(standby.Start(ctx)).To(Succeed())
+		_, err = standby.Shell(ctx, `kill "$1"`, other)
+		Expect(err).NotTo(HaveOccurred())
 	}, SpecTimeout(specTimeout))
 
 	It("can be stopped, and frozen, with its container", func(ctx SpecContext) {
