@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 )
 
@@ -57,18 +58,36 @@ func (n *Node) PauseContainer(ctx context.Context) error {
 	return nil
 }
 
-// UnpauseContainer is the reverse of PauseContainer.
+// Paused says whether PostgreSQL's container is frozen; one that is gone is not.
+func (n *Node) Paused(ctx context.Context) (bool, error) {
+	found, err := n.cluster.docker.ContainerInspect(ctx, n.pod.postgres, client.ContainerInspectOptions{})
+	switch {
+	case errdefs.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("look at the container of %s: %w", n.name, err)
+	}
+	return found.Container.State.Paused, nil
+}
+
+// UnpauseContainer is the reverse of PauseContainer; a container that is not frozen stays as it is.
 func (n *Node) UnpauseContainer(ctx context.Context) error {
+	if paused, err := n.Paused(ctx); err != nil || !paused {
+		return err
+	}
 	if _, err := n.cluster.docker.ContainerUnpause(ctx, n.pod.postgres, client.ContainerUnpauseOptions{}); err != nil {
 		return fmt.Errorf("thaw the container of %s: %w", n.name, err)
 	}
 	return nil
 }
 
-// containerDead asks the engine whether PostgreSQL's container does not run.
-func (n *Node) containerDead(ctx context.Context) (bool, error) {
+// ContainerDead asks the engine whether PostgreSQL's container does not run, or is no more.
+func (n *Node) ContainerDead(ctx context.Context) (bool, error) {
 	found, err := n.cluster.docker.ContainerInspect(ctx, n.pod.postgres, client.ContainerInspectOptions{})
-	if err != nil {
+	switch {
+	case errdefs.IsNotFound(err):
+		return true, nil
+	case err != nil:
 		return false, fmt.Errorf("look at the container of %s: %w", n.name, err)
 	}
 	return !found.Container.State.Running, nil
