@@ -8,6 +8,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 
+	"github.com/pgcrucible/pgcrucible/fault/intent"
+	"github.com/pgcrucible/pgcrucible/harness/cluster"
 	"github.com/pgcrucible/pgcrucible/harness/image"
 )
 
@@ -25,6 +27,13 @@ func (d *docker) connect(ctx context.Context) (err error) {
 func (d *docker) Exec(ctx context.Context, container, user string, argv []string) error {
 	if err := d.connect(ctx); err != nil {
 		return err
+	}
+	found, err := d.client.ContainerInspect(ctx, container, client.ContainerInspectOptions{})
+	if err != nil {
+		return gone(err)
+	}
+	if !found.Container.State.Running {
+		return errStopped
 	}
 	made, err := d.client.ExecCreate(ctx, container, client.ExecCreateOptions{User: user, Cmd: argv})
 	if err != nil {
@@ -74,6 +83,17 @@ func (d *docker) Start(ctx context.Context, container string) error {
 	}
 	_, err := d.client.ContainerStart(ctx, container, client.ContainerStartOptions{})
 	return gone(err)
+}
+
+// Limit sets a container's limits of CPU time or of memory.
+func (d *docker) Limit(ctx context.Context, action intent.Action) error {
+	if err := d.connect(ctx); err != nil {
+		return err
+	}
+	if action.Kind == intent.LimitCPU {
+		return gone(cluster.UpdateCPU(ctx, d.client, action.Container, cluster.CPULimit{Period: action.Period, Quota: action.Quota}))
+	}
+	return gone(cluster.UpdateMemory(ctx, d.client, action.Container, cluster.MemoryLimit{Memory: action.Memory, Swap: action.Swap}))
 }
 
 // gone turns the engine's "no such container" into errGone.

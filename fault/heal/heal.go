@@ -15,16 +15,20 @@ import (
 // actWithin bounds one action. An agent that does not answer in it has lost its rules to their leases long ago.
 const actWithin = 15 * time.Second
 
-// engine does what an action asks in containers. A container that is gone is errGone.
+// engine does what an action asks in containers. A container that is gone is errGone, and to Exec one that does not run errStopped.
 type engine interface {
 	Exec(ctx context.Context, container, user string, argv []string) error
 	Unpause(ctx context.Context, container string) error
 	Start(ctx context.Context, container string) error
 	Beside(ctx context.Context, container, image string, capabilities, argv []string) error
+	Limit(ctx context.Context, action intent.Action) error
 }
 
 // errGone says that a target is no more: there is nothing to take back.
 var errGone = errors.New("gone")
+
+// errStopped says that a target is there and does not run.
+var errStopped = errors.New("its container does not run")
 
 type healer struct {
 	engine engine
@@ -76,12 +80,20 @@ func (h *healer) act(ctx context.Context, action intent.Action) error {
 		return askAgent(ctx, action)
 	case intent.Exec:
 		return h.engine.Exec(ctx, action.Container, action.User, action.Argv)
+	case intent.ExecIfRunning:
+		err := h.engine.Exec(ctx, action.Container, action.User, action.Argv)
+		if errors.Is(err, errStopped) {
+			return errGone
+		}
+		return err
 	case intent.Unpause:
 		return h.engine.Unpause(ctx, action.Container)
 	case intent.Start:
 		return h.engine.Start(ctx, action.Container)
 	case intent.Beside:
 		return h.engine.Beside(ctx, action.Container, action.Image, action.Capabilities, action.Argv)
+	case intent.LimitCPU, intent.LimitMemory:
+		return h.engine.Limit(ctx, action)
 	}
 	return fmt.Errorf("action %q is not known", action.Kind)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -30,6 +31,8 @@ func (f *fakeEngine) do(what, container string) error {
 		return errors.New("no way")
 	case "removed":
 		return errGone
+	case "stopped":
+		return errStopped
 	}
 	return nil
 }
@@ -48,6 +51,11 @@ func (f *fakeEngine) Start(_ context.Context, container string) error {
 
 func (f *fakeEngine) Beside(_ context.Context, container, image string, capabilities, argv []string) error {
 	return f.do(strings.Join(slices.Concat([]string{"run", image}, capabilities, argv, []string{"beside"}), " "), container)
+}
+
+func (f *fakeEngine) Limit(_ context.Context, action intent.Action) error {
+	what := fmt.Sprintf("%s %d of %d, %d and %d", action.Kind, action.Quota, action.Period, action.Memory, action.Swap)
+	return f.do(what, action.Container)
 }
 
 // abandon writes a journal and leaves it as a dead process does: unlocked, with entries open.
@@ -92,6 +100,31 @@ func TestHealsNewestFirst(t *testing.T) {
 	}
 	if left(t, dir) != 0 {
 		t.Error("the journal is left")
+	}
+}
+
+func TestHealsLimitsAndWhatStillRuns(t *testing.T) {
+	argv := []string{"thaw"}
+	dir := abandon(t, []intent.Action{
+		{Kind: intent.LimitCPU, Container: "one", Period: 100, Quota: 5},
+		{Kind: intent.LimitMemory, Container: "one", Memory: 7, Swap: 8},
+		{Kind: intent.ExecIfRunning, Container: "stopped", User: "postgres", Argv: argv},
+		{Kind: intent.ExecIfRunning, Container: "one", User: "postgres", Argv: argv},
+	})
+	engine := &fakeEngine{}
+	if err := (&healer{engine, &bytes.Buffer{}}).run(t.Context(), dir); err != nil || left(t, dir) != 0 {
+		t.Errorf("%v, journals left %d", err, left(t, dir))
+	}
+	want := []string{
+		"limit-cpu 5 of 100, 0 and 0 one", "limit-memory 0 of 0, 7 and 8 one",
+		"exec postgres thaw stopped", "exec postgres thaw one",
+	}
+	if !slices.Equal(engine.asked, want) {
+		t.Errorf("asked %v", engine.asked)
+	}
+	dir = abandon(t, []intent.Action{{Kind: intent.Exec, Container: "stopped", Argv: argv}})
+	if err := (&healer{engine, &bytes.Buffer{}}).run(t.Context(), dir); err == nil || left(t, dir) != 1 {
+		t.Errorf("what must be run in a container that does not run: %v, journals left %d", err, left(t, dir))
 	}
 }
 

@@ -24,11 +24,14 @@ type Kind string
 
 // The kinds of actions. A target that is gone makes each of them a success.
 const (
-	AgentRemove Kind = "agent-remove" // ask the agent at Agent to take the rules IDs away
-	Exec        Kind = "exec"         // run Argv as User in Container
-	Unpause     Kind = "unpause"      // thaw Container
-	Start       Kind = "start"        // start Container
-	Beside      Kind = "beside"       // run Argv from Image with Capabilities, in the process namespace of Container
+	AgentRemove   Kind = "agent-remove"    // ask the agent at Agent to take the rules IDs away
+	Exec          Kind = "exec"            // run Argv as User in Container
+	ExecIfRunning Kind = "exec-if-running" // the same where Container runs; where not, there is nothing to take back
+	Unpause       Kind = "unpause"         // thaw Container
+	Start         Kind = "start"           // start Container
+	Beside        Kind = "beside"          // run Argv from Image with Capabilities, in the process namespace of Container
+	LimitCPU      Kind = "limit-cpu"       // set Container's Period and Quota
+	LimitMemory   Kind = "limit-memory"    // set Container's Memory and Swap
 )
 
 // Action is one step of taking a fault back. It can be carried out by another process, any number of times.
@@ -44,6 +47,10 @@ type Action struct {
 
 	Image        string   `json:"image,omitempty"`
 	Capabilities []string `json:"capabilities,omitempty"`
+	Period       int64    `json:"period,omitempty"` // microseconds, 0: the kernel's own
+	Quota        int64    `json:"quota,omitempty"`  // microseconds of CPU time in each Period, 0: no limit
+	Memory       int64    `json:"memory,omitempty"` // bytes, 0: no limit
+	Swap         int64    `json:"swap,omitempty"`   // bytes of memory and swap together, 0: no limit
 }
 
 // Entry is one fault that a process meant to inject.
