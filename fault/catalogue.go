@@ -45,6 +45,7 @@ func catalogue() []Entry {
 		processEntries(), networkEntries(), diskEntries(),
 		clockEntries(),
 		postgresEntries(),
+		resourceEntries(),
 	)
 }
 
@@ -99,35 +100,6 @@ func (e Entry) parameters() string {
 
 // Usage is how a plan writes the fault.
 func (e Entry) Usage() string { return strings.TrimSpace(e.Name + " " + e.parameters()) }
-
-func processEntries() []Entry {
-	target := Param{Name: "target", Kind: KindNode, Default: wordPrimary, Draw: []string{wordPrimary, wordStandby}}
-	return []Entry{
-		{
-			Name: "kill", Group: GroupProcess, Imitates: "the OOM killer, a crashed host, an operator's kill -9", Mechanism: "SIGKILL of the postmaster and its children",
-			Params: []Param{target, {Name: "restart", Kind: KindBool, Default: "false", Draw: []string{"true"}}},
-			New: func(a Args) (Fault, error) {
-				f := Kill(a.target("target"))
-				f.Restart = a.bool("restart")
-				return f, nil
-			},
-		},
-		{
-			Name: "kill-process", Group: GroupProcess, Imitates: "one PostgreSQL process crashing", Mechanism: "SIGKILL",
-			Params: []Param{target, {Name: "process", Kind: KindProcess, Draw: []string{"checkpointer"}}},
-			New:    func(a Args) (Fault, error) { return KillProcess(a.target("target"), a.process("process")), nil },
-		},
-		{
-			Name: "kill-container", Group: GroupProcess, Imitates: "a node that loses power (its page cache survives)", Mechanism: "SIGKILL of the container",
-			Params: []Param{target, {Name: "restart", Kind: KindBool, Default: "false", Draw: []string{"true"}}},
-			New: func(a Args) (Fault, error) {
-				f := KillContainer(a.target("target"))
-				f.Restart = a.bool("restart")
-				return f, nil
-			},
-		},
-	}
-}
 
 func networkEntries() []Entry {
 	from := Param{Name: "from", Kind: KindEnd, Default: wordPrimary, Draw: []string{wordPrimary}}

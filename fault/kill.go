@@ -22,7 +22,8 @@ const postgresPort = "5432"
 // process of PostgreSQL's container. Make one with Kill, KillProcess or KillContainer.
 //
 // It imitates the OOM killer, a crashed or power-cycled host (without the loss of what was not synced: the page cache
-// survives), an operator's kill -9. PostgreSQL restarts by itself after the death of a single child, losing every connection.
+// survives), an operator's kill -9. PostgreSQL restarts by itself after the death of a single child, losing every connection;
+// after that of a standby's startup process it ends.
 //
 // It is momentary. Healing a killed postmaster is a procedure's work, so Revert does nothing to it, except that a killed
 // container is started again, without PostgreSQL. With Restart, Revert starts PostgreSQL, as a supervisor would.
@@ -90,8 +91,13 @@ func (b *boundKill) String() string { return "kill(" + b.fault.victim() + b.node
 
 func (b *boundKill) Targets() []string { return []string{b.node.Name()} }
 
-// Undo is empty: what is dead is dead, and bringing it back is a procedure's work.
-func (b *boundKill) Undo() []intent.Action { return nil }
+// Undo starts a killed container. What else is dead is dead, and bringing it back is a procedure's work.
+func (b *boundKill) Undo() []intent.Action {
+	if !b.fault.Container {
+		return nil
+	}
+	return []intent.Action{{Kind: intent.Start, Node: b.node.Name(), Container: b.node.Container()}}
+}
 
 func (b *boundKill) Momentary() {}
 
@@ -116,7 +122,7 @@ func (b *boundKill) Verify(ctx context.Context) (Evidence, error) {
 		err = refused(ctx, b.node)
 		evidence.Effect = "connections to " + b.node.Name() + " are refused"
 		if err == nil && b.fault.Container {
-			err = b.lifeless(ctx)
+			err = lifeless(ctx, b.node)
 			evidence.Effect += ", no program runs in its container"
 		}
 	} else {
@@ -146,9 +152,9 @@ func refused(ctx context.Context, node *cluster.Node) error {
 }
 
 // lifeless asks the engine for a shell in the container: without PostgreSQL in it, its port would be refused anyway.
-func (b *boundKill) lifeless(ctx context.Context) error {
-	if _, err := b.node.Shell(ctx, ":"); err == nil {
-		return fmt.Errorf("programs still run in the container of %s", b.node)
+func lifeless(ctx context.Context, node *cluster.Node) error {
+	if _, err := node.Shell(ctx, ":"); err == nil {
+		return fmt.Errorf("programs still run in the container of %s", node)
 	}
 	return nil
 }
@@ -210,28 +216,42 @@ func (b *boundKill) Revert(ctx context.Context) error {
 	return startAgain(ctx, b.node, b.fault.Restart)
 }
 
-// startAgain starts PostgreSQL if that is wanted and it does not run.
+// startAgain brings PostgreSQL back, if that is wanted, as a supervisor would: it starts one that has ended, and waits for one that
+// restarts itself.
 func startAgain(ctx context.Context, node *cluster.Node, wanted bool) error {
+	for wanted {
+		running, err := node.Running(ctx)
+		if err != nil {
+			return err
+		}
+		if !running {
+			return node.Start(ctx)
+		}
+		if _, err = node.Role(ctx); err == nil {
+			return nil
+		}
+		if ended := pause(ctx, probeEvery); ended != nil {
+			return fmt.Errorf("wait until %s answers again: %w", node, errors.Join(ended, err))
+		}
+	}
+	return nil
+}
+
+// startedAgain asks, if it is wanted, whether PostgreSQL answers again.
+func startedAgain(ctx context.Context, node *cluster.Node, wanted bool) (Evidence, error) {
 	if !wanted {
-		return nil
+		return Evidence{Effect: "nothing to revert: bringing " + node.Name() + " back is the procedure's work"}, nil
 	}
-	running, err := node.Running(ctx)
-	if err != nil || running {
-		return err
+	if _, err := node.Role(ctx); err != nil {
+		return Evidence{}, err
 	}
-	return node.Start(ctx)
+	return Evidence{Effect: node.Name() + " answers"}, nil
 }
 
 // VerifyReverted asks whether programs run in the container again, and with Restart whether PostgreSQL answers.
 func (b *boundKill) VerifyReverted(ctx context.Context) (Evidence, error) {
-	if b.fault.Restart {
-		if _, err := b.node.Role(ctx); err != nil {
-			return Evidence{}, err
-		}
-		return Evidence{Effect: b.node.Name() + " answers"}, nil
-	}
-	if !b.fault.Container {
-		return Evidence{Effect: "nothing to revert: bringing " + b.node.Name() + " back is the procedure's work"}, nil
+	if !b.fault.Container || b.fault.Restart {
+		return startedAgain(ctx, b.node, b.fault.Restart)
 	}
 	if _, err := b.node.Shell(ctx, "true"); err != nil {
 		return Evidence{}, err

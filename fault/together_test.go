@@ -27,6 +27,21 @@ func TestTogether(t *testing.T) {
 		{Kill(Primary()), Kill(Standby()), true},
 		{Isolate(Primary()), Kill(Primary()), false},
 		{&fake{}, Kill(Primary()), true},
+		{Freeze{Standby(), cluster.WALReceiver}, cut, false},
+		{Freeze{Standby(), cluster.WALReceiver}, Kill(Primary()), false},
+		{Freeze{Standby(), cluster.Checkpointer}, cut, true},
+		{Freeze{Standby(), cluster.Checkpointer}, Kill(Primary()), true},
+		{Freeze{Primary(), cluster.Postmaster}, Starve{Primary(), 0.1}, false},
+		{Freeze{Primary(), cluster.Checkpointer}, Starve{Primary(), 0.1}, true},
+		{Freeze{Primary(), cluster.Checkpointer}, Freeze{Primary(), cluster.Archiver}, false},
+		{Pause(Standby()), Starve{Primary(), 0.1}, true},
+		{Pause(Standby()), Starve{Standby(), 0.1}, false},
+		{Pause(Standby()), Isolate(Standby()), false},
+		{Starve{Primary(), 0.1}, MemoryPressure{Primary(), 16 << 20}, true},
+		{Starve{Primary(), 0.1}, Starve{Standby(), 0.1}, true},
+		{OutOfMemory{Primary()}, MemoryPressure{Primary(), 16 << 20}, false},
+		{OutOfMemory{Primary()}, MemoryPressure{Standby(), 16 << 20}, true},
+		{Shutdown{Target: Primary(), Mode: cluster.Fast}, StopContainer{Target: Primary()}, false},
 	}
 	for _, c := range cases {
 		if Together(c.a, c.b) != c.want || Together(c.b, c.a) != c.want {

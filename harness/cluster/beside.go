@@ -45,7 +45,7 @@ func (n *Node) StartBeside(ctx context.Context, capabilities []string, argv ...s
 	if err == nil {
 		return b, nil
 	}
-	if dead, deadErr := n.containerDead(ctx); dead && deadErr == nil {
+	if dead, deadErr := n.ContainerDead(ctx); dead && deadErr == nil {
 		err = errors.Join(ErrContainerDown, err)
 	}
 	return nil, errors.Join(fmt.Errorf("start %s beside %s: %w", argv[0], n.name, err), b.Remove(ctx))
