@@ -19,6 +19,11 @@ var _ = Describe("Process faults", Label("faults", "process"), Ordered, Continue
 		primary, standby = b.nodes(ctx)
 	}, NodeTimeout(specTimeout))
 	AfterEach(func(ctx SpecContext) { b.explain(ctx) }, NodeTimeout(closeWithin))
+	// One pair serves them all.
+	freezingSpecs(func() *bench { return b })
+	endingSpecs(func() *bench { return b })
+	resourceSpecs(func() *bench { return b })
+	healSpecs(func() *bench { return b })
 
 	It("kill: the postmaster is gone at once, its address is not", func(ctx SpecContext) {
 		kill := fault.Kill(fault.On(standby.Name()))
