@@ -86,11 +86,11 @@ func healSpecs(bench func() *bench) {
 
 		dir := GinkgoT().TempDir()
 		tester := holdJournal(ctx, dir, undo)
-		Expect(heal(ctx, dir)).To(ContainSubstring("nothing to heal"))
+		Expect(makeHeal(ctx, dir)).To(ContainSubstring("nothing to heal"))
 		Expect(standby.Paused(ctx)).To(BeTrue(), "the tester lives")
 		Expect(tester.Process.Kill()).To(Succeed())
 		Expect(tester.Wait()).NotTo(Succeed())
-		GinkgoWriter.Println(heal(ctx, dir))
+		GinkgoWriter.Println(makeHeal(ctx, dir))
 		Expect(os.ReadDir(dir)).To(BeEmpty())
 
 		Expect(standby.Paused(ctx)).To(BeFalse())
@@ -128,8 +128,8 @@ func breakUnjournalled(ctx context.Context, runner *fault.Runner, faults []fault
 	return undo, actives
 }
 
-// heal is make heal with a folder of journals; it returns what it said.
-func heal(ctx context.Context, dir string) string {
+// makeHeal is make heal with a folder of journals; it returns what it said.
+func makeHeal(ctx context.Context, dir string) string {
 	GinkgoHelper()
 	run := exec.CommandContext(ctx, "go", "run", "./fault/heal", "-dir", dir)
 	run.Dir = "../.."
