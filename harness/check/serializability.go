@@ -108,16 +108,20 @@ func transactionWitness(run *history.Run, report *txn.Report) []history.Witness 
 }
 
 // cycleWitness is a finding and each step of its cycle: who, when, on which node, at which LSN, what it sent, and why it must come
-// before the next.
+// before the next. Of a finding without a cycle it is everybody who takes part.
 func cycleWitness(run *history.Run, f *txn.Finding) []history.Witness {
 	first := &run.Ops[f.Ops[0]]
 	out := []history.Witness{{At: f.At, Node: first.Node, Detail: fmt.Sprintf("%s: %s", f.Anomaly, f.Why)}}
+	if len(f.Steps) == 0 {
+		for i, index := range f.Ops {
+			op := &run.Ops[index]
+			text := fmt.Sprintf("%s, %d of %d: %s (%s): %s", f.Anomaly, i+1, len(f.Ops), whenAndWhere(op), op.Outcome, txn.Did(op))
+			out = append(out, history.Witness{At: op.Return, Node: op.Node, Token: op.Token, Detail: text})
+		}
+	}
 	for i, step := range f.Steps {
 		op := &run.Ops[step.From]
-		text := fmt.Sprintf("%s, step %d of %d: %s from %s to %s", f.Anomaly, i+1, len(f.Steps), txn.Who(op), at(op.Call), at(op.Return))
-		if op.LSN != 0 {
-			text += fmt.Sprintf(", LSN %s", op.LSN)
-		}
+		text := fmt.Sprintf("%s, step %d of %d: %s", f.Anomaly, i+1, len(f.Steps), whenAndWhere(op))
 		if step.SQL != "" {
 			text += fmt.Sprintf(", sent %s", step.SQL)
 		}
@@ -130,6 +134,15 @@ func cycleWitness(run *history.Run, f *txn.Finding) []history.Witness {
 		out[0].Detail += fmt.Sprintf(" (%s more are not shown)", number(f.Omitted))
 	}
 	return out
+}
+
+// whenAndWhere names an operation, from when until when it ran, and its place in the WAL.
+func whenAndWhere(op *history.Op) string {
+	text := fmt.Sprintf("%s from %s to %s", txn.Who(op), at(op.Call), at(op.Return))
+	if op.LSN != 0 {
+		text += fmt.Sprintf(", LSN %s", op.LSN)
+	}
+	return text
 }
 
 // numbered is count for a noun whose plural is irregular.

@@ -84,6 +84,30 @@ func TestSerializabilityWitness(t *testing.T) {
 	}
 }
 
+// TestLossWitness: writer, reader and who saw it gone, each with node, time, LSN and SQL.
+func TestLossWitness(t *testing.T) {
+	const ms = time.Millisecond
+	run := &history.Run{Ops: []history.Op{
+		transaction(1, 0, 10*ms, "", appended("x", 1)), transaction(2, 20*ms, 30*ms, "", listed("x", 1)), transaction(3, 40*ms, 50*ms, "", listed("x")),
+	}}
+	got := Serializability{}.Check(run)
+	if got.Status != history.Fail || len(got.Witness) != 4 {
+		t.Fatalf("want the finding and three transactions: %+v", got)
+	}
+	for i, texts := range [][]string{
+		{"visible-then-lost", "client 1's operation 0", "was read by client 2's operation 20", "missing from what client 3's operation 40"},
+		{"1 of 3", "client 1's operation 0 on pg1 (timeline 1) from 0.000 s to 0.010 s", "LSN 0/3000", "(ok)", "write(x, 1) by INSERT INTO lists"},
+		{"2 of 3", "client 2's operation 20", "read(x) -> [1] by SELECT list"},
+		{"3 of 3", "client 3's operation 40", "read(x) -> [] by SELECT list"},
+	} {
+		for _, text := range texts {
+			if !strings.Contains(got.Witness[i].Detail, text) {
+				t.Errorf("witness %d does not say %q: %s", i, text, got.Witness[i].Detail)
+			}
+		}
+	}
+}
+
 func TestTransactionalCheckersKeepOutOfOtherRuns(t *testing.T) {
 	ledger := &history.Run{Ops: []history.Op{{Kind: history.Append, Token: "a"}}}
 	for _, checker := range All() {

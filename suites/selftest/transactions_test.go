@@ -2,13 +2,11 @@ package selftest
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/pgcrucible/pgcrucible/harness/check"
 	"github.com/pgcrucible/pgcrucible/harness/check/txn"
 	"github.com/pgcrucible/pgcrucible/harness/cluster"
 	"github.com/pgcrucible/pgcrucible/harness/history"
@@ -133,58 +131,4 @@ var _ = Describe("Transactions", Label("transactions"), func() {
 		allowed := verdictOf(run, "serializability")
 		Expect(allowed.Status).To(Equal(history.Pass), "a loss that the budget allows is no error: %s %v", allowed.Sentence, allowed.Witness)
 	}, SpecTimeout(2*specTimeout))
-
-	It("look for a long fork between primary and standby", func(ctx SpecContext) {
-		pair, _ := startPair(ctx, cluster.Pair(cluster.Async))
-		level := workload.Shape{Clients: 6, Seed: 1, Isolation: history.RepeatableRead, Timeout: 20 * time.Second}
-		onPrimary := workload.Append{Shape: level, Keys: 4, Length: 200}
-		Expect(onPrimary.Prepare(ctx, pair)).To(Succeed())
-		token, err := pair.Mark(ctx, pair.Nodes()[0])
-		Expect(err).NotTo(HaveOccurred())
-		Expect(pair.Nodes()[1].AwaitMark(ctx, token)).To(Succeed(), "the standby has the tables")
-		to := newRecorder()
-		during(ctx, pair, to, func() { readStandby(ctx, pair, to, 10*time.Second) }, onPrimary)
-		run := loaded(to)
-		report := analyzed(run)
-		verdict := verdictOf(run, "serializability")
-		standby := 0
-		for _, op := range run.Ops {
-			if op.Standby {
-				standby++
-			}
-		}
-		Expect(standby).To(BeNumerically(">", 20))
-		if found := report.Find(txn.LongFork); found != nil {
-			GinkgoWriter.Printf("long fork found: %s\n", found.Examples[0].Why)
-			return
-		}
-		Expect(verdict.Status).To(Equal(history.Pass), verdict.Sentence)
-		AddReportEntry("long fork", "not provoked in 10 s with "+check.StandbyReads{}.Check(run).Sentence)
-		Skip("long fork between primary and standby: not provoked in the time given: " + strings.TrimSpace(verdict.Sentence))
-	}, SpecTimeout(2*specTimeout))
 })
-
-// readStandby reads all lists on the standby in one snapshot, again and again.
-func readStandby(ctx context.Context, pair *cluster.Cluster, to *history.Recorder, length time.Duration) {
-	GinkgoHelper()
-	node := pair.Nodes()[1]
-	conn, err := node.Connect(ctx, cluster.App)
-	Expect(err).NotTo(HaveOccurred())
-	defer conn.Close(ctx)
-	for seq, end := 0, to.Now()+length; to.Now() < end; seq++ {
-		op := history.Op{
-			Workload: "append-upsert", Client: 1000, Seq: seq, Kind: history.Txn, Node: node.Name(), Standby: true,
-			Isolation: history.RepeatableRead, Call: to.Now(), Outcome: history.OK,
-		}
-		rows, err := conn.Query(ctx, "select k, list from app.append")
-		Expect(err).NotTo(HaveOccurred())
-		for rows.Next() {
-			var a history.Access
-			Expect(rows.Scan(&a.Key, &a.List)).To(Succeed())
-			op.Txn = append(op.Txn, a)
-		}
-		Expect(rows.Err()).NotTo(HaveOccurred())
-		op.Return = to.Now()
-		to.Op(op)
-	}
-}

@@ -16,7 +16,7 @@ func TestFailover(t *testing.T) {
 	for _, mode := range []sim.Mode{sim.ReadCommitted, sim.Snapshot, sim.Strict} {
 		for _, registers := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, registers %v", mode, registers), func(t *testing.T) {
-				for seed := range uint64(60) {
+				for seed := range uint64(30) {
 					made := sim.Make(sim.Config{
 						Seed: seed, Mode: mode, Registers: registers, Txns: 400, Keys: 4, Length: 10_000, Unknown: 0.02, Abort: 0.02, Failovers: 1 + int(seed%3),
 					})

@@ -73,18 +73,37 @@ func TestPlantedBugs(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("%s under %s", bug, mode), func(t *testing.T) {
 				for seed := range uint64(10) {
-					made := sim.Make(sim.Config{Seed: seed, Mode: mode, Txns: 2000, Abort: 0.02, Bug: bug, Plant: 1})
-					if made.Planted == 0 {
-						t.Errorf("seed %d: not planted", seed)
-						continue
-					}
-					report := analyze(t, mode, made)
-					if g := report.Find(names[bug][0]); g == nil || g.Errors == 0 {
-						t.Errorf("seed %d: planted %d, found %+v", seed, made.Planted, short(report))
-					}
+					found(t, names[bug][0], sim.Config{Seed: seed, Mode: mode, Txns: 2000, Abort: 0.02, Bug: bug, Plant: 1})
 				}
 			})
 		}
+	}
+}
+
+// TestPlantedBugsOfRegisters: a register holds one value and cannot show all of them.
+func TestPlantedBugsOfRegisters(t *testing.T) {
+	for bug, name := range map[sim.Bug]txn.Anomaly{
+		sim.LostWrite: txn.Lost, sim.DirtyRead: txn.G1a, sim.StaleRead: txn.Stale, sim.LongFork: txn.LongFork,
+	} {
+		t.Run(string(bug), func(t *testing.T) {
+			for seed := range uint64(10) {
+				found(t, name, sim.Config{Seed: seed, Mode: sim.Snapshot, Registers: true, Txns: 2000, Abort: 0.02, Bug: bug, Plant: 1})
+			}
+		})
+	}
+}
+
+// found makes a history with a bug and demands that it is called an error by its name.
+func found(t *testing.T, name txn.Anomaly, config sim.Config) {
+	t.Helper()
+	made := sim.Make(config)
+	if made.Planted == 0 {
+		t.Errorf("seed %d: not planted", config.Seed)
+		return
+	}
+	report := analyze(t, config.Mode, made)
+	if g := report.Find(name); g == nil || g.Errors == 0 {
+		t.Errorf("seed %d: planted %d, found %+v", config.Seed, made.Planted, short(report))
 	}
 }
 

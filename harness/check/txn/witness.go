@@ -97,12 +97,31 @@ func after(direct bool) string {
 	return "later"
 }
 
+// Did says in a line what a transaction did, with the SQL where it was recorded.
+func Did(op *history.Op) string {
+	var parts []string
+	for i := range op.Txn {
+		a := &op.Txn[i]
+		text := effect(a)
+		if a.SQL != "" {
+			text += " by " + a.SQL
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, "; ")
+}
+
 // statement is the SQL as it was sent, or what it did if that was not recorded.
 func statement(op *history.Op, access uint16) string {
-	a := &op.Txn[access]
-	switch {
-	case a.SQL != "":
+	if a := &op.Txn[access]; a.SQL != "" {
 		return a.SQL
+	}
+	return effect(&op.Txn[access])
+}
+
+// effect is what an access did.
+func effect(a *history.Access) string {
+	switch {
 	case !a.Write:
 		return fmt.Sprintf("read(%s) -> %s", a.Key, shown(a))
 	case a.Version != 0:
