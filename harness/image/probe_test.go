@@ -1,6 +1,10 @@
 package image
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -47,4 +51,34 @@ func FuzzParseFindings(f *testing.F) {
 			t.Fatalf("accepted %+v", seen)
 		}
 	})
+}
+
+// An engine makes what it was asked for although nobody waits for the answer.
+func TestProbeThatIsEndedWhileItsContainerIsMadeRemovesIt(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	removed := make(chan string, 1)
+	docker := fakeDocker(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/containers/create"):
+			cancel()
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusCreated)
+			_, _ = fmt.Fprint(w, `{"Id":"late"}`)
+		case r.Method == http.MethodDelete:
+			removed <- r.URL.Path
+		default:
+			http.NotFound(w, r)
+		}
+	})
+	if _, err := runOnce(ctx, docker, "image", ":"); !errors.Is(err, context.Canceled) {
+		t.Errorf("said %v, want that it was cancelled", err)
+	}
+	select {
+	case path := <-removed:
+		if !strings.HasSuffix(path, "/containers/late") {
+			t.Errorf("removed %s", path)
+		}
+	default:
+		t.Error("the container stays")
+	}
 }
