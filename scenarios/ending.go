@@ -45,6 +45,7 @@ func (p *play) look(ctx context.Context) error {
 	p.log("look at the nodes")
 	reads, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
+	p.ran = running(reads, p.cluster)
 	err := finalReads(reads, p.cluster, p.recorder)
 	files, cancel := context.WithTimeout(ctx, keepWithin)
 	defer cancel()
@@ -72,11 +73,7 @@ func (p *play) ends(story error) {
 // remove takes the pair down, unless it is to be kept because the run went wrong, or may be left for the next one.
 func (p *play) remove(ctx context.Context) error {
 	if p.setup.Keep && p.wentWrong() {
-		p.log("the pair is kept (KEEP=1):")
-		for _, node := range p.cluster.Nodes() {
-			p.log("  " + p.cluster.PSQL(node))
-		}
-		return nil
+		return p.keep(ctx)
 	}
 	if p.reusable() && p.setup.Stock.keep(p.kind(), p.cluster) {
 		p.log("leave the pair for the next run")

@@ -47,6 +47,7 @@ type play struct {
 	manifest history.Manifest
 	stage    *Stage
 	cluster  *cluster.Cluster    // nil until it is built
+	ran      []*cluster.Node     // before the final reads
 	machine  conditions.Snapshot // before the load
 }
 

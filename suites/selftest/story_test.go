@@ -3,6 +3,8 @@ package selftest
 import (
 	"context"
 	"fmt"
+	"os/exec"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -13,6 +15,7 @@ import (
 	"github.com/pgcrucible/pgcrucible/harness/history"
 	"github.com/pgcrucible/pgcrucible/harness/judge"
 	"github.com/pgcrucible/pgcrucible/harness/procedure"
+	"github.com/pgcrucible/pgcrucible/harness/session"
 	"github.com/pgcrucible/pgcrucible/scenarios"
 )
 
@@ -65,6 +68,41 @@ pg_ctl -D "$PGDATA" -w -m fast stop >/dev/null
 rm -rf "$PGDATA/pg_wal"
 mv "$keep/pg_wal" "$PGDATA/pg_wal"; mv "$keep/pg_control" "$PGDATA/global/pg_control"; mv "$keep/standby.signal" "$PGDATA/standby.signal"
 rmdir "$keep"`
+
+var _ = Describe("a pair that is kept", Label("story"), func() {
+	It("still runs when its run was not good, and its psql commands are told", func(ctx SpecContext) {
+		if _, err := exec.LookPath("docker"); err != nil {
+			Skip("the commands are for the docker client: " + err.Error())
+		}
+		mine, err := session.Open(ctx, ready.Sandbox)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func(ctx SpecContext) { Expect(mine.Close(ctx)).To(Succeed()) }, NodeTimeout(closeWithin))
+		var commands []string
+		story := scenarios.Scenario{
+			Name: "kept", Story: "Nothing happens, and too little is written.", Levels: []cluster.CommitLevel{cluster.Async},
+			Steps: func(context.Context, *scenarios.Stage) error { return nil },
+		}
+		_, err = scenarios.Play(ctx, story, scenarios.Setup{
+			Ready: ready, Labels: mine.Labels(), Procedure: procedure.Manual{}, Level: cluster.Async, Seed: 1, Repetition: 1,
+			Clients: 1, Rate: 50, MinBefore: 1_000_000, Out: GinkgoT().TempDir(), Keep: true,
+			Log: func(step string, _ time.Duration) {
+				if command, is := strings.CutPrefix(strings.TrimSpace(step), "docker exec -it "); is {
+					commands = append(commands, command)
+				}
+			},
+		})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(commands).To(HaveLen(2))
+		var recovering []string
+		for _, command := range commands {
+			asked := strings.Fields("exec " + command + " -qAtXc")
+			answer, err := exec.CommandContext(ctx, "docker", append(asked, "select pg_is_in_recovery() from app.ledger limit 1")...).CombinedOutput()
+			Expect(err).NotTo(HaveOccurred(), string(answer))
+			recovering = append(recovering, strings.TrimSpace(string(answer)))
+		}
+		Expect(recovering).To(ConsistOf("f", "t"))
+	}, SpecTimeout(storyTimeout))
+})
 
 var _ = Describe("stories that go wrong are found out", Label("story"), func() {
 	It("finds an old primary that is started although another has taken over", func(ctx SpecContext) {

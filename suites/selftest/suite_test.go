@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/format"
+	tclog "github.com/testcontainers/testcontainers-go/log"
 
 	"github.com/pgcrucible/pgcrucible/harness/cluster"
 	"github.com/pgcrucible/pgcrucible/harness/history"
@@ -49,6 +50,7 @@ func TestSelftest(t *testing.T) {
 		}
 		return err.Error(), true
 	})
+	tclog.SetDefault(tclog.NewNoopLogger()) // its banner, once for each client, is nobody's step
 	RunSpecs(t, "Selftest")
 }
 
