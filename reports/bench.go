@@ -68,6 +68,8 @@ func useless(e Entry) string {
 		return "not played: " + e.Skipped
 	case e.Error != "":
 		return "the story broke off: " + e.Error
+	case !e.Began.IsZero() && e.Ended.IsZero():
+		return "it was interrupted: it has no end"
 	case e.Dirty:
 		return "a fault could not be taken back"
 	}

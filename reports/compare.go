@@ -78,7 +78,7 @@ func compareGroup(before, after Group) []Comparison {
 	for _, m := range Measures() {
 		old, oldOK := SpreadOf(before.Measured(m.Unit))
 		now, newOK := SpreadOf(after.Measured(m.Unit))
-		if !oldOK || !newOK {
+		if !oldOK || !newOK || m.Part {
 			continue
 		}
 		p, enough := test(before.Measured(m.Unit), after.Measured(m.Unit))
