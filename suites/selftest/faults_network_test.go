@@ -2,6 +2,8 @@ package selftest
 
 import (
 	"context"
+	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,8 +12,12 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/pgcrucible/pgcrucible/fault"
+	"github.com/pgcrucible/pgcrucible/fault/agent/wire"
 	"github.com/pgcrucible/pgcrucible/harness/cluster"
 )
+
+// patience is for what takes milliseconds on a quiet machine.
+const patience = 30 * time.Second
 
 var _ = Describe("Network faults", Label("faults", "network"), Ordered, ContinueOnFailure, func() {
 	var b *bench
@@ -26,7 +32,7 @@ var _ = Describe("Network faults", Label("faults", "network"), Ordered, Continue
 	stands := func(ctx context.Context) {
 		GinkgoHelper()
 		written, replayed := lsn(ctx, primary), lsn(ctx, standby)
-		Eventually(lsn).WithContext(ctx).WithArguments(primary).WithTimeout(5 * time.Second).WithPolling(50 * time.Millisecond).
+		Eventually(lsn).WithContext(ctx).WithArguments(primary).WithTimeout(patience).WithPolling(50 * time.Millisecond).
 			Should(BeNumerically(">", written))
 		Expect(lsn(ctx, standby)).To(Equal(replayed))
 	}
@@ -68,7 +74,7 @@ var _ = Describe("Network faults", Label("faults", "network"), Ordered, Continue
 		Expect(b.runner.Run(ctx, cut, func(ctx context.Context) error {
 			before := seen(ctx)
 			written := lsn(ctx, primary)
-			Eventually(lsn).WithContext(ctx).WithArguments(primary).WithTimeout(5 * time.Second).WithPolling(50 * time.Millisecond).
+			Eventually(lsn).WithContext(ctx).WithArguments(primary).WithTimeout(patience).WithPolling(50 * time.Millisecond).
 				Should(BeNumerically(">", written))
 			Expect(seen(ctx).Flushed).To(Equal(before.Flushed))
 			return nil
@@ -81,7 +87,7 @@ var _ = Describe("Network faults", Label("faults", "network"), Ordered, Continue
 			Expect(knocks(standby)).To(MatchError(ContainSubstring("timeout")))
 			Expect(knocks(primary)).To(Succeed())
 			before := seen(ctx).Flushed
-			Eventually(seen).WithContext(ctx).WithTimeout(5 * time.Second).WithPolling(50 * time.Millisecond).
+			Eventually(seen).WithContext(ctx).WithTimeout(patience).WithPolling(50 * time.Millisecond).
 				ShouldNot(HaveField("Flushed", before))
 			return nil
 		})).To(Succeed())
@@ -94,7 +100,7 @@ var _ = Describe("Network faults", Label("faults", "network"), Ordered, Continue
 			Expect(knocks(primary)).To(Succeed())
 			before := seen(ctx).Flushed
 			written := lsn(ctx, primary)
-			Eventually(lsn).WithContext(ctx).WithArguments(primary).WithTimeout(5 * time.Second).WithPolling(50 * time.Millisecond).
+			Eventually(lsn).WithContext(ctx).WithArguments(primary).WithTimeout(patience).WithPolling(50 * time.Millisecond).
 				Should(BeNumerically(">", written))
 			Expect(seen(ctx).Flushed).To(Equal(before))
 			return nil
@@ -163,17 +169,12 @@ var _ = Describe("Network faults", Label("faults", "network"), Ordered, Continue
 		"loss":      func(f *fault.Worse) { f.Loss = 0.3 },
 		"reorder":   func(f *fault.Worse) { f.Delay, f.Reorder = 20*time.Millisecond, 0.3 },
 		"duplicate": func(f *fault.Worse) { f.Duplicate = 0.3 },
-		"jitter":    func(f *fault.Worse) { f.Delay, f.Jitter = 40*time.Millisecond, 40*time.Millisecond },
 	} {
 		It(name+": the kernel's TCP counters of the nodes see it, and replication goes on", func(ctx SpecContext) {
 			worse := links
 			change(&worse)
 			Expect(b.runner.Run(ctx, worse, func(ctx context.Context) error {
 				before := troubles(ctx, primary) + troubles(ctx, standby)
-				if name == "jitter" { // in order, and so no trouble to TCP
-					Expect(apply(ctx)).To(BeNumerically(">", 0))
-					return nil
-				}
 				Eventually(func(ctx context.Context) int {
 					Expect(primary.SQL(ctx, `select pg_logical_emit_message(false, 'bulk', repeat('x', 200000))`)).To(Succeed())
 					return troubles(ctx, primary) + troubles(ctx, standby)
@@ -184,20 +185,95 @@ var _ = Describe("Network faults", Label("faults", "network"), Ordered, Continue
 		}, SpecTimeout(faultTimeout))
 	}
 
-	It("a queue that is silently not there is found", func(ctx SpecContext) {
+	It("jitter: connections between the nodes take unequal times", func(ctx SpecContext) {
 		worse := links
-		worse.Loss = 0.5
-		_, err := b.runner.Inject(ctx, spoilt{worse, b.sabotage})
-		expectNoEffect(err, "after injection")
+		worse.Delay, worse.Jitter = 40*time.Millisecond, 40*time.Millisecond
+		Expect(b.runner.Run(ctx, worse, func(ctx context.Context) error {
+			var times []time.Duration
+			for range 15 {
+				times = append(times, connecting(ctx, primary, standby))
+			}
+			Expect(slices.Max(times) - slices.Min(times)).To(BeNumerically(">", 20*time.Millisecond))
+			return nil
+		})).To(Succeed())
 		b.whole(ctx)
 	}, SpecTimeout(faultTimeout))
 
-	It("a cut that is silently not applied is found", func(ctx SpecContext) {
-		_, err := b.runner.Inject(ctx, spoilt{fault.Cut{From: fault.Primary(), To: fault.Standby()}, b.sabotage})
-		expectNoEffect(err, "after injection")
-		Expect(b.runner.Active()).To(BeEmpty())
+	It("latency from the clients: each question takes so long, replication does not", func(ctx SpecContext) {
+		worse := fault.Worse{From: fault.Clients(), To: fault.On(standby.Name()), OneWay: true, Delay: 300 * time.Millisecond}
+		Expect(b.runner.Run(ctx, worse, func(ctx context.Context) error {
+			began := time.Now()
+			lsn(ctx, standby)
+			Expect(time.Since(began)).To(BeNumerically(">", 300*time.Millisecond))
+			Expect(quickest(ctx, primary, standby)).To(BeNumerically("<", 300*time.Millisecond))
+			return nil
+		})).To(Succeed())
 		b.whole(ctx)
 	}, SpecTimeout(faultTimeout))
+
+	It("half-open between the nodes: they connect, and the standby falls behind", func(ctx SpecContext) {
+		Expect(b.runner.Run(ctx, fault.HalfOpen{From: fault.Primary(), To: fault.Standby()}, func(ctx context.Context) error {
+			connecting(ctx, primary, standby)
+			connecting(ctx, standby, primary)
+			stands(ctx)
+			return nil
+		})).To(Succeed())
+		b.whole(ctx)
+	}, SpecTimeout(faultTimeout))
+
+	It("refuse of the clients: they are refused, replication goes on", func(ctx SpecContext) {
+		Expect(b.runner.Run(ctx, fault.Refuse{From: fault.Clients(), To: fault.On(standby.Name())}, func(ctx context.Context) error {
+			Expect(knocks(standby)).To(MatchError(ContainSubstring("refused")))
+			Expect(knocks(primary)).To(Succeed())
+			before := seen(ctx).Flushed
+			Eventually(seen).WithContext(ctx).WithTimeout(patience).WithPolling(50 * time.Millisecond).ShouldNot(HaveField("Flushed", before))
+			return nil
+		})).To(Succeed())
+		b.whole(ctx)
+	}, SpecTimeout(faultTimeout))
+
+	It("grudge: each direction by itself, of the nodes and of the clients", func(ctx SpecContext) {
+		grudge := fault.Grudge{Links: []fault.Link{{From: fault.Primary(), To: fault.Standby()}, {From: fault.Clients(), To: fault.On(standby.Name())}}}
+		Expect(b.runner.Run(ctx, grudge, func(ctx context.Context) error {
+			flushed, written := seen(ctx), lsn(ctx, primary)
+			Eventually(lsn).WithContext(ctx).WithArguments(primary).WithTimeout(patience).WithPolling(50 * time.Millisecond).Should(BeNumerically(">", written))
+			Expect(seen(ctx)).To(Equal(flushed))
+			Expect(flushed.State).To(Equal("streaming"))
+			Expect(knocks(standby)).To(MatchError(ContainSubstring("timeout")))
+			Expect(knocks(primary)).To(Succeed())
+			return nil
+		})).To(Succeed())
+		b.whole(ctx)
+	}, SpecTimeout(faultTimeout))
+
+	both := fault.Cut{From: fault.Primary(), To: fault.Standby()}
+	to, from := both, fault.Cut{From: fault.Standby(), To: fault.Primary(), OneWay: true}
+	to.OneWay = true
+	worse := func(change func(*fault.Worse)) fault.Fault {
+		one := links
+		change(&one)
+		return one
+	}
+	for name, f := range map[string]fault.Fault{
+		"cut": both, "one-way cut to the standby": to, "one-way cut from the standby": from,
+		"cut from the clients": fault.Cut{From: fault.Standby(), To: fault.Clients()}, "isolation": fault.Isolate(fault.Standby()),
+		"grudge":    fault.Grudge{Links: []fault.Link{{From: fault.Primary(), To: fault.Standby()}}},
+		"refuse":    fault.Refuse{From: fault.Standby(), To: fault.Primary()},
+		"half-open": fault.HalfOpen{From: fault.Standby(), To: fault.Clients()},
+		"loss":      worse(func(f *fault.Worse) { f.Loss = 0.3 }),
+		"latency":   worse(func(f *fault.Worse) { f.Delay = 300 * time.Millisecond }),
+		"jitter":    worse(func(f *fault.Worse) { f.Delay, f.Jitter = 200*time.Millisecond, 50*time.Millisecond }),
+		"bandwidth": worse(func(f *fault.Worse) { f.Rate = 200_000 }),
+		"reorder":   worse(func(f *fault.Worse) { f.Delay, f.Reorder = 20*time.Millisecond, 0.3 }),
+		"duplicate": worse(func(f *fault.Worse) { f.Duplicate = 0.3 }),
+	} {
+		It(name+" that is silently not applied is found", func(ctx SpecContext) {
+			_, err := b.runner.Inject(ctx, spoilt{f, b.sabotage})
+			expectNoEffect(err, "after injection")
+			Expect(b.runner.Active()).To(BeEmpty())
+			b.whole(ctx)
+		}, SpecTimeout(faultTimeout))
+	}
 
 	It("a cut whose rules are taken away underneath is found", func(ctx SpecContext) {
 		in, err := b.runner.Inject(ctx, fault.Cut{From: fault.Primary(), To: fault.Standby()})
@@ -209,6 +285,27 @@ var _ = Describe("Network faults", Label("faults", "network"), Ordered, Continue
 		b.whole(ctx)
 	}, SpecTimeout(faultTimeout))
 })
+
+// connecting is how long a connection from one node to another's PostgreSQL takes.
+func connecting(ctx context.Context, from, to *cluster.Node) time.Duration {
+	GinkgoHelper()
+	agent := wire.NewClient(from.Agent())
+	defer agent.Close()
+	timing, err := agent.Do(ctx, wire.Request{Do: wire.Dial, To: net.JoinHostPort(to.Address(), "5432"), WaitMillis: patience.Milliseconds()})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(timing.Reply.Outcome).To(Equal("connected"))
+	return time.Duration(timing.Reply.TookMicros) * time.Microsecond
+}
+
+// quickest is the shortest of some connections: none is as short if something holds each up.
+func quickest(ctx context.Context, from, to *cluster.Node) time.Duration {
+	GinkgoHelper()
+	least := connecting(ctx, from, to)
+	for range 10 {
+		least = min(least, connecting(ctx, from, to))
+	}
+	return least
+}
 
 // troubles sums what a node's kernel counts of segments lost, doubled or out of order.
 func troubles(ctx context.Context, n *cluster.Node) int {
