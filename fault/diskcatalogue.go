@@ -5,6 +5,21 @@ func diskEntries() []Entry {
 	restart := Param{Name: "restart", Kind: KindBool, Default: "false", Draw: []string{"true"}}
 	return []Entry{
 		{
+			Name: "power-loss", Group: GroupDisk, Imitates: "a pulled plug, a crashed kernel: what was not synced is gone", Mechanism: "EXT4_IOC_SHUTDOWN, then SIGKILL of the container",
+			Params: []Param{target, restart},
+			New:    func(a Args) (Fault, error) { return PowerLoss{a.target("target"), a.bool("restart")}, nil },
+		},
+		{
+			Name: "disk-full", Group: GroupDisk, Imitates: "WAL that piles up, a log that nobody rotates", Mechanism: "a file of the free space's size",
+			Params: []Param{target, restart},
+			New:    func(a Args) (Fault, error) { return DiskFull{a.target("target"), a.bool("restart")}, nil },
+		},
+		{
+			Name: "disk-read-only", Group: GroupDisk, Imitates: "a file system that found an error (remount-ro)", Mechanism: "ext4's mount option abort",
+			Params: []Param{target, restart},
+			New:    func(a Args) (Fault, error) { return DiskReadOnly{a.target("target"), a.bool("restart")}, nil },
+		},
+		{
 			Name: "torn-wal", Group: GroupDisk, Imitates: "power lost while a WAL page was written, by a disk that lies", Mechanism: "kill, then zeros for the last sectors of WAL",
 			Params: []Param{target, restart},
 			New:    func(a Args) (Fault, error) { return TornWAL{a.target("target"), a.bool("restart")}, nil },

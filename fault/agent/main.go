@@ -4,6 +4,8 @@
 // It is a static program in an image FROM scratch: it needs CAP_NET_ADMIN, no file and no other program. It takes its token
 // from the environment variable CRUCIBLE_AGENT_TOKEN and listens on port 7070, TCP and UDP. If it dies, the kernel's leases
 // on its rules run out by themselves.
+//
+// "agent disk ..." is the other thing that it can be: what holds a node's disk (package disk).
 package main
 
 import (
@@ -15,6 +17,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/pgcrucible/pgcrucible/fault/agent/disk"
 	"github.com/pgcrucible/pgcrucible/fault/agent/rules"
 	"github.com/pgcrucible/pgcrucible/fault/agent/wire"
 )
@@ -22,7 +25,11 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	if err := run(ctx); err != nil {
+	work := run
+	if len(os.Args) > 1 && os.Args[1] == "disk" {
+		work = func(ctx context.Context) error { return disk.Run(ctx, os.Args[2:], os.Stdout) }
+	}
+	if err := work(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "agent:", err)
 		os.Exit(1)
 	}

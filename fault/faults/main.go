@@ -103,10 +103,14 @@ func start(ctx context.Context, version string) (*cluster.Cluster, func() error,
 		defer cancel()
 		return errors.Join(ours.Close(ctx), recorder.Close(), os.RemoveAll(dir))
 	}
-	pair, err := cluster.Start(ctx, cluster.Config{
-		Topology: cluster.Pair(cluster.Async), Image: ready.Postgres, Sandbox: ready.Sandbox, Labels: ours.Labels(),
-		Recorder: recorder, Log: func(string) {},
-	})
+	config := cluster.Config{Topology: cluster.Pair(cluster.Async), Image: ready.Postgres, Sandbox: ready.Sandbox, Labels: ours.Labels(), Recorder: recorder}
+	config.Topology.Disk = cluster.LoopDisk
+	pair, err := cluster.Start(ctx, config)
+	if errors.Is(err, cluster.ErrDisk) {
+		log(err.Error())
+		config.Topology.Disk = cluster.VolumeDisk
+		pair, err = cluster.Start(ctx, config)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, closeSession())
 	}

@@ -96,6 +96,16 @@ func (d *docker) Limit(ctx context.Context, action intent.Action) error {
 	return gone(cluster.UpdateMemory(ctx, d.client, action.Container, cluster.MemoryLimit{Memory: action.Memory, Swap: action.Swap}))
 }
 
+// Restart stops a container at once, if it runs, and starts it.
+func (d *docker) Restart(ctx context.Context, container string) error {
+	if err := d.connect(ctx); err != nil {
+		return err
+	}
+	atOnce := 0
+	_, err := d.client.ContainerRestart(ctx, container, client.ContainerRestartOptions{Timeout: &atOnce})
+	return gone(err)
+}
+
 // gone turns the engine's "no such container" into errGone.
 func gone(err error) error {
 	if errdefs.IsNotFound(err) {

@@ -22,6 +22,7 @@ type engine interface {
 	Start(ctx context.Context, container string) error
 	Beside(ctx context.Context, container, image string, capabilities, argv []string) error
 	Limit(ctx context.Context, action intent.Action) error
+	Restart(ctx context.Context, container string) error
 }
 
 // errGone says that a target is no more: there is nothing to take back.
@@ -94,6 +95,8 @@ func (h *healer) act(ctx context.Context, action intent.Action) error {
 		return h.engine.Beside(ctx, action.Container, action.Image, action.Capabilities, action.Argv)
 	case intent.LimitCPU, intent.LimitMemory:
 		return h.engine.Limit(ctx, action)
+	case intent.Restart:
+		return h.engine.Restart(ctx, action.Container)
 	}
 	return fmt.Errorf("action %q is not known", action.Kind)
 }

@@ -58,6 +58,10 @@ func (f *fakeEngine) Limit(_ context.Context, action intent.Action) error {
 	return f.do(what, action.Container)
 }
 
+func (f *fakeEngine) Restart(_ context.Context, container string) error {
+	return f.do("restart", container)
+}
+
 // abandon writes a journal and leaves it as a dead process does: unlocked, with entries open.
 func abandon(t *testing.T, undo ...[]intent.Action) string {
 	t.Helper()
@@ -89,13 +93,14 @@ func left(t *testing.T, dir string) int {
 func TestHealsNewestFirst(t *testing.T) {
 	dir := abandon(t,
 		[]intent.Action{{Kind: intent.Unpause, Container: "one"}, {Kind: intent.Start, Container: "removed"}},
+		[]intent.Action{{Kind: intent.Restart, Container: "three"}},
 		[]intent.Action{{Kind: intent.Exec, Container: "two", User: "root", Argv: []string{"kill", "-CONT", "7"}}},
 		[]intent.Action{{Kind: intent.Beside, Container: "two", Image: "own", Capabilities: []string{"SYS_PTRACE"}, Argv: []string{"/clock", "clear"}}})
 	engine := &fakeEngine{}
 	if err := (&healer{engine, &bytes.Buffer{}}).run(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"run own SYS_PTRACE /clock clear beside two", "exec root kill -CONT 7 two", "unpause one", "start removed"}; !slices.Equal(engine.asked, want) {
+	if want := []string{"run own SYS_PTRACE /clock clear beside two", "exec root kill -CONT 7 two", "restart three", "unpause one", "start removed"}; !slices.Equal(engine.asked, want) {
 		t.Errorf("asked %v", engine.asked)
 	}
 	if left(t, dir) != 0 {

@@ -29,6 +29,7 @@ const (
 	ExecIfRunning Kind = "exec-if-running" // the same where Container runs; where not, there is nothing to take back
 	Unpause       Kind = "unpause"         // thaw Container
 	Start         Kind = "start"           // start Container
+	Restart       Kind = "restart"         // stop Container, if it runs, and start it
 	Beside        Kind = "beside"          // run Argv from Image with Capabilities, in the process namespace of Container
 	LimitCPU      Kind = "limit-cpu"       // set Container's Period and Quota
 	LimitMemory   Kind = "limit-memory"    // set Container's Memory and Swap

@@ -59,7 +59,13 @@ func (c *Cluster) Close(ctx context.Context) error {
 	for _, n := range c.nodes {
 		n.disconnect(ctx)
 		group.Go(func() error { return n.removeBesides(ctx) })
-		group.Go(func() error { return remove(ctx, c.docker, n.pod.postgres) })
+		group.Go(func() error {
+			err := remove(ctx, c.docker, n.pod.postgres)
+			if err == nil && n.DiskHolder() != "" {
+				err = c.removeDisk(ctx, n)
+			}
+			return err
+		})
 		group.Go(func() error { return remove(ctx, c.docker, n.pod.sandbox) })
 	}
 	err := group.Wait()
@@ -120,6 +126,9 @@ func (c Config) check() error {
 	}
 	if !slices.Contains([]CommitLevel{Async, Sync, RemoteApply}, t.Commit) {
 		return fmt.Errorf("topology: commit level %q; want %s, %s or %s", t.Commit, Async, Sync, RemoteApply)
+	}
+	if !slices.Contains([]Disk{VolumeDisk, LoopDisk}, t.Disk) {
+		return fmt.Errorf("topology: disk %q; want %s, or nothing for a volume", t.Disk, LoopDisk)
 	}
 	if t.Rows < 0 {
 		return fmt.Errorf("topology: %d rows", t.Rows)

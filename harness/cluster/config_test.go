@@ -34,6 +34,7 @@ func TestCheck(t *testing.T) {
 		"capital letter": func(c *Config) { c.Topology.Nodes = []string{"PG1"} },
 		"a shell's joke": func(c *Config) { c.Topology.Nodes = []string{"pg1;id"} },
 		"commit":         func(c *Config) { c.Topology.Commit = "perhaps" },
+		"disk":           func(c *Config) { c.Topology.Disk = "floppy" },
 		"rows":           func(c *Config) { c.Topology.Rows = -1 },
 		"setting's name": func(c *Config) { c.Topology.Settings = map[string]string{"a = 1\nb": "2"} },
 		"two lines":      func(c *Config) { c.Topology.Settings = map[string]string{"a": "1\nb=2"} },

@@ -33,7 +33,8 @@ type Node struct {
 
 func (c *Cluster) newNode(name string) *Node {
 	n := &Node{name: name, cluster: c, token: rand.Text()}
-	n.pod = pod{postgres: fmt.Sprintf("pgcrucible-%s-%s", c.id, name), sandbox: fmt.Sprintf("pgcrucible-%s-%s-net", c.id, name)}
+	postgres := fmt.Sprintf("pgcrucible-%s-%s", c.id, name)
+	n.pod = pod{postgres: postgres, sandbox: postgres + "-net", disk: postgres + "-disk"}
 	if c.resets > 0 {
 		n.pod.postgres += fmt.Sprintf("-%d", c.resets) // the one before may still be going
 	}
@@ -124,9 +125,13 @@ func (n *Node) ReadFile(ctx context.Context, path string) ([]byte, error) {
 	return []byte(text), err
 }
 
-// WriteFile writes a file inside the node, owned by postgres, mode 0600, whole or not at all.
+// WriteFile writes a file inside the node, owned by postgres, mode 0600, whole or not at all. On a disk of the node's own it is synced.
 func (n *Node) WriteFile(ctx context.Context, path string, content []byte) error {
-	_, err := n.Shell(ctx, "set -e\numask 077\n{\n"+shell.Echo(content)+"} >\"$1.part\"\nmv \"$1.part\" \"$1\"", path)
+	sync := ""
+	if n.DiskHolder() != "" {
+		sync = "sync \"$1.part\"\n"
+	}
+	_, err := n.Shell(ctx, "set -e\numask 077\n{\n"+shell.Echo(content)+"} >\"$1.part\"\n"+sync+"mv \"$1.part\" \"$1\"", path)
 	return err
 }
 

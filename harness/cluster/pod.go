@@ -37,8 +37,8 @@ const tokenVariable = "CRUCIBLE_AGENT_TOKEN"
 // idle keeps PostgreSQL's container up without PostgreSQL, in any POSIX shell, and ends at once on SIGTERM.
 const idle = `trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done`
 
-// pod is the two containers of a node, by name.
-type pod struct{ sandbox, postgres string }
+// pod is the containers of a node, by name; disk, which is the volume's name as well, only if the node has a disk of its own.
+type pod struct{ sandbox, postgres, disk string }
 
 func (c *Cluster) sandboxRequest(n *Node) testcontainers.ContainerRequest {
 	networkName, address := c.networkName(), netip.MustParseAddr(n.address)
@@ -79,11 +79,14 @@ func (c *Cluster) postgresRequest(n *Node, image string) testcontainers.Containe
 		Labels:     maps.Clone(c.labels),
 		ConfigModifier: func(config *container.Config) {
 			config.User = "root"
-			config.Volumes = map[string]struct{}{volume: {}, archiveDir: {}}
+			config.Volumes = map[string]struct{}{volume: {}, archiveDir: {}} // one that is mounted below comes instead
 		},
 		HostConfigModifier: func(host *container.HostConfig) {
 			host.NetworkMode = container.NetworkMode("container:" + n.pod.sandbox)
 			host.Init = &init
+			if n.DiskHolder() != "" {
+				n.onDisk(host)
+			}
 			host.ShmSize = sharedBytes
 		},
 	}

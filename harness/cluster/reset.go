@@ -14,8 +14,8 @@ import (
 // was in them can be left; system identifier and passwords are drawn anew. Addresses stay, and so do the sandboxes' agents: that
 // they hold no rule any more is asked elsewhere (fault.Clean).
 //
-// config may differ in all but the nodes' names, the sandbox's image and how nodes are reached: that is an error, and c is as it
-// was. Otherwise c is spent, and on error nothing of it is left.
+// config may differ in all but the nodes' names, the sandbox's image and how nodes are reached, and disks of the nodes' own are
+// not made anew: that is an error, and c is as it was. Otherwise c is spent, and on error nothing of it is left.
 func (c *Cluster) Reset(ctx context.Context, config Config) (fresh *Cluster, err error) {
 	if err := errors.Join(config.check(), c.takes(config)); err != nil {
 		return nil, fmt.Errorf("reset cluster: %w", err)
@@ -48,6 +48,9 @@ func (c *Cluster) Reset(ctx context.Context, config Config) (fresh *Cluster, err
 func (c *Cluster) takes(config Config) error {
 	if !slices.Equal(c.config.Topology.Nodes, config.Topology.Nodes) || c.config.Sandbox != config.Sandbox || c.config.Publish != config.Publish {
 		return errors.New("it has other nodes, another sandbox, or is reached in another way")
+	}
+	if c.config.Topology.Disk != VolumeDisk || config.Topology.Disk != VolumeDisk {
+		return errors.New("nodes with disks of their own are made anew")
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/testcontainers/testcontainers-go"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -56,7 +57,10 @@ func Start(ctx context.Context, config Config) (c *Cluster, err error) {
 	if err := c.startPods(ctx, t); err != nil {
 		return c, err
 	}
-	return c, c.startPostgres(ctx)
+	if err := c.startPostgres(ctx); err != nil {
+		return c, err
+	}
+	return c, c.syncDisks(ctx)
 }
 
 func drawPasswords() map[User]string {
@@ -102,7 +106,7 @@ func (c *Cluster) startPod(ctx context.Context, n *Node, t template, ready <-cha
 			sandbox <- ctx.Err()
 		}
 	}()
-	postgres, err := create(ctx, c.postgresRequest(n, t.reference()))
+	postgres, err := c.createPostgres(ctx, n, t)
 	if err := errors.Join(err, <-sandbox); err != nil {
 		return err
 	}
@@ -111,6 +115,15 @@ func (c *Cluster) startPod(ctx context.Context, n *Node, t template, ready <-cha
 	}
 	_, err = n.Shell(ctx, ":") // opens the shell that later calls use
 	return err
+}
+
+func (c *Cluster) createPostgres(ctx context.Context, n *Node, t template) (testcontainers.Container, error) {
+	if n.DiskHolder() != "" {
+		if err := c.startDisk(ctx, n); err != nil {
+			return nil, err
+		}
+	}
+	return create(ctx, c.postgresRequest(n, t.reference()))
 }
 
 func (c *Cluster) startSandbox(ctx context.Context, n *Node) error {

@@ -18,6 +18,7 @@ type Topology struct {
 	NoArchive   bool              `json:"noArchive,omitempty"`   // no WAL archive on any node
 	NoChecksums bool              `json:"noChecksums,omitempty"` // no data checksums; wal_log_hints stays on, so a rewind is possible
 	Rows        int               `json:"rows"`                  // preloaded into the ledger's ballast table, about 100 bytes each
+	Disk        Disk              `json:"disk,omitempty"`        // of every node; disk faults need one of the node's own
 }
 
 // Pair is one primary (pg1) and one standby (pg2).

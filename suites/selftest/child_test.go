@@ -15,6 +15,7 @@ import (
 const (
 	childEnds = "PGCRUCIBLE_SELFTEST_CHILD_ENDS"
 	childDir  = "PGCRUCIBLE_SELFTEST_CHILD_DIR"
+	childDisk = "PGCRUCIBLE_SELFTEST_CHILD_DISK" // of its pair's nodes
 )
 
 // ending is how the child ends.
@@ -44,7 +45,14 @@ var _ = Describe("the child of a clean-up spec", Label("child"), func() {
 	}
 	It("builds a pair and ends by "+string(how), func(ctx SpecContext) {
 		fmt.Printf("\nchild session %s\n", ours.ID())
-		_, recorder := startPairIn(ctx, cluster.Pair(cluster.Async), os.Getenv(childDir))
+		topology := cluster.Pair(cluster.Async)
+		topology.Disk = cluster.Disk(os.Getenv(childDisk))
+		pair, recorder := startPairIn(ctx, topology, os.Getenv(childDir))
+		for _, node := range pair.Nodes() {
+			if device, err := node.Disk(ctx, "device"); err == nil {
+				fmt.Printf("\nchild disk %s\n", device)
+			}
+		}
 		if err := recorder.Manifest(history.Manifest{Scenario: "child"}); err != nil {
 			Fail(err.Error())
 		}

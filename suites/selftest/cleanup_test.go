@@ -84,7 +84,7 @@ type child struct {
 }
 
 // startChild returns when the child has its session and is about to build its pair.
-func startChild(ctx context.Context, how ending) *child {
+func startChild(ctx context.Context, how ending, more ...string) *child {
 	GinkgoHelper()
 	self, err := os.Executable()
 	Expect(err).NotTo(HaveOccurred())
@@ -92,6 +92,7 @@ func startChild(ctx context.Context, how ending) *child {
 	one.command = exec.CommandContext(ctx, self, "-test.run=TestSelftest", "-ginkgo.label-filter=child", "-ginkgo.no-color")
 	one.command.Env = append(os.Environ(), childEnds+"="+string(how), childDir+"="+one.dir,
 		"PGCRUCIBLE_VERSION="+given.Version, "PGCRUCIBLE_IMAGE="+given.Image)
+	one.command.Env = append(one.command.Env, more...)
 	out, err := one.command.StdoutPipe()
 	Expect(err).NotTo(HaveOccurred())
 	one.command.Stderr = GinkgoWriter

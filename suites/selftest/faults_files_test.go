@@ -84,9 +84,21 @@ var _ = Describe("Faults of files", Label("faults", "disk"), Ordered, ContinueOn
 		}
 	}, SpecTimeout(faultTimeout))
 
+	It("the disk that many share is not broken", func(ctx SpecContext) {
+		for _, harm := range []fault.Fault{
+			fault.PowerLoss{Target: fault.Primary()}, fault.DiskFull{Target: fault.Primary()}, fault.DiskReadOnly{Target: fault.Primary()},
+		} {
+			_, err := b.runner.Inject(ctx, harm)
+			Expect(err).To(MatchError(fault.ErrUnsupported))
+			Expect(err).To(MatchError(ContainSubstring("Topology.Disk")))
+		}
+	}, SpecTimeout(faultTimeout))
+
 	for _, harm := range []fault.Fault{
-		fault.TornWAL{Target: fault.Standby(), Restart: true}, fault.WALRemoved{Target: fault.Standby(), Restart: true},
-		fault.ControlDamaged{Target: fault.Standby(), Restart: true}, fault.PageDamaged{Target: fault.Standby()},
+		fault.TornWAL{Target: fault.Standby(), Restart: true},
+		fault.WALRemoved{Target: fault.Standby(), Restart: true},
+		fault.ControlDamaged{Target: fault.Standby(), Restart: true},
+		fault.PageDamaged{Target: fault.Standby()},
 	} {
 		It(harm.String()+" is found to have no effect if the file is put back underneath, as make heal does it", func(ctx SpecContext) {
 			_, err := b.runner.Inject(ctx, undone{harm, standby})

@@ -34,6 +34,12 @@ const (
 func startBench(ctx context.Context, topology cluster.Topology) *bench {
 	GinkgoHelper()
 	pair, recorder := startPair(ctx, topology)
+	return benchOn(ctx, pair, recorder)
+}
+
+// benchOn is startBench on a pair that is there.
+func benchOn(ctx context.Context, pair *cluster.Cluster, recorder *history.Recorder) *bench {
+	GinkgoHelper()
 	runner, err := fault.NewRunner(pair)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func(ctx SpecContext) { Expect(runner.Close(ctx)).To(Succeed()) }, NodeTimeout(closeWithin)) //nolint:contextcheck // a clean-up has a context of its own
@@ -130,4 +136,6 @@ func expectNoEffect(err error, when string) {
 	var none *fault.NoEffectError
 	Expect(errors.As(err, &none)).To(BeTrue(), "error: %v", err)
 	Expect(none.When).To(Equal(when))
+	var stuck *fault.RevertError
+	Expect(errors.As(err, &stuck)).To(BeFalse(), "error: %v", err)
 }

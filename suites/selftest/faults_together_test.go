@@ -2,7 +2,9 @@ package selftest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -26,7 +28,15 @@ var _ = Describe("Two faults at the same time", Label("faults", "together"), Ord
 	BeforeAll(func(ctx SpecContext) {
 		topology := cluster.Pair(cluster.Async)
 		topology.Rows = 1000 // a page to damage
-		b = startBench(ctx, topology)
+		topology.Disk = cluster.LoopDisk
+		pair, recorder, err := tryPair(ctx, topology, filepath.Join(GinkgoT().TempDir(), "run"))
+		if errors.Is(err, cluster.ErrDisk) { // faults of disks are skipped, each with its reason
+			topology.Disk = cluster.VolumeDisk
+			pair, recorder = startPair(ctx, topology)
+		} else {
+			Expect(err).NotTo(HaveOccurred())
+		}
+		b = benchOn(ctx, pair, recorder)
 	}, NodeTimeout(faultTimeout))
 	AfterEach(func(ctx SpecContext) { b.explain(ctx) }, NodeTimeout(closeWithin))
 

@@ -4,6 +4,7 @@ package selftest
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -81,8 +82,19 @@ func startPair(ctx context.Context, topology cluster.Topology) (*cluster.Cluster
 	return startPairIn(ctx, topology, filepath.Join(GinkgoT().TempDir(), "run"))
 }
 
-// startPairIn is startPair with a folder for the record, which stays.
+// startPairIn is startPair with a folder for the record, which stays. Where nodes cannot have the disks that it asks for, the spec is skipped.
 func startPairIn(ctx context.Context, topology cluster.Topology, dir string) (*cluster.Cluster, *history.Recorder) {
+	GinkgoHelper()
+	pair, recorder, err := tryPair(ctx, topology, dir)
+	if errors.Is(err, cluster.ErrDisk) {
+		Skip(err.Error())
+	}
+	Expect(err).NotTo(HaveOccurred())
+	return pair, recorder
+}
+
+// tryPair is startPairIn for who has something else to try.
+func tryPair(ctx context.Context, topology cluster.Topology, dir string) (*cluster.Cluster, *history.Recorder, error) {
 	GinkgoHelper()
 	recorder, err := history.Create(dir)
 	Expect(err).NotTo(HaveOccurred())
@@ -92,7 +104,8 @@ func startPairIn(ctx context.Context, topology cluster.Topology, dir string) (*c
 		Topology: topology, Image: ready.Postgres, Sandbox: ready.Sandbox, Labels: labels, Recorder: recorder,
 		Log: func(line string) { GinkgoWriter.Printf("%6.2fs %s\n", time.Since(began).Seconds(), line) },
 	})
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(pair.Close, NodeTimeout(closeWithin))
-	return pair, recorder
+	if err == nil {
+		DeferCleanup(pair.Close, NodeTimeout(closeWithin))
+	}
+	return pair, recorder, err
 }
