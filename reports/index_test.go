@@ -40,6 +40,18 @@ func TestSweepFindsWhereARebuildWins(t *testing.T) {
 	if found[0].Sentence != want {
 		t.Errorf("got  %s\nwant %s", found[0].Sentence, want)
 	}
+	if few := sweeps(Groups(Of("", swept()[:2]).Runs)); len(few) != 0 {
+		t.Errorf("a sweep of one size: %+v", few)
+	}
+	var noise []Result // three runs of each prove nothing, however far apart their medians are
+	for i, r := range swept() {
+		if i%10 < 6 {
+			noise = append(noise, r)
+		}
+	}
+	if text := sweeps(Groups(Of("", noise).Runs))[0].Sentence; !strings.Contains(text, "at 1 neither is faster by more than noise (rewind 911 ms, rebuild 311 ms)") || strings.Contains(text, "a rewind is") {
+		t.Errorf("three runs of each: %s", text)
+	}
 	for _, p := range found[0].Plots {
 		for _, s := range p.Series {
 			if len(s.Points) != 4 {

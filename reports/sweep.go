@@ -162,8 +162,8 @@ func restLabel(k Key) string {
 	return strings.ReplaceAll(k.label(), "PostgreSQL ", "")
 }
 
-// crossing says at which values of a dimension a rebuild was faster than a rewind: the question is from what size of the
-// database on a rewind is worth it. Empty if both were not measured.
+// crossing says at which values of a dimension a rebuild was faster than a rewind, where that is more than noise: the question
+// is from what size of the database on a rewind is worth it. Empty if both were not measured.
 func crossing(groups []Group, d dimension, xs []string) string {
 	var parts []string
 	rebuildWins, rewindWins := 0, 0
@@ -178,18 +178,22 @@ func crossing(groups []Group, d dimension, xs []string) string {
 			continue
 		}
 		rewind, rebuild := median(rewinds), median(rebuilds)
-		word := "a rewind"
-		if rebuild < rewind {
-			word = "a rebuild"
+		word := "neither is faster by more than noise"
+		p, enough := test(rewinds, rebuilds)
+		switch real := enough && p < alpha; {
+		case real && rebuild < rewind:
+			word = "a rebuild is faster"
 			rebuildWins++
-		} else {
+		case real:
+			word = "a rewind is faster"
 			rewindWins++
 		}
-		parts = append(parts, fmt.Sprintf("at %s %s is faster (rewind %s, rebuild %s)", line(thousands(x)), word, Seconds(rewind), Seconds(rebuild)))
+		parts = append(parts, fmt.Sprintf("at %s %s (rewind %s, rebuild %s)", line(thousands(x)), word, Seconds(rewind), Seconds(rebuild)))
 	}
 	switch {
 	case len(parts) == 0:
 		return ""
+	case rebuildWins+rewindWins < len(parts):
 	case rebuildWins == 0:
 		return "By the medians a rebuild never wins: " + strings.Join(parts, "; ") + "."
 	case rewindWins == 0:
