@@ -27,15 +27,15 @@ const (
 	Backend      Process = "backend"
 )
 
-// scan lists PostgreSQL's processes with what the shell itself can do: no ps is needed in the image. A line is the PID, a space and the title;
+// scan lists PostgreSQL's processes with what the shell itself can do: no ps is needed in the image. A line is the PID, the parent's PID and the title;
 // of a process that nobody has waited for yet the title is empty.
 const scan = `for d in /proc/[0-9]*; do
-	name=
-	read -r name <"$d/comm" || continue
-	case $name in postgres|postmaster) ;; *) continue ;; esac
+	name= parent=
+	read -r pid name state parent rest <"$d/stat" || continue
+	case $name in "(postgres)"|"(postmaster)") ;; *) continue ;; esac
 	title=
 	read -r title <"$d/cmdline"
-	echo "${d#/proc/} $title"
+	echo "$pid $parent $title"
 done 2>/dev/null
 :`
 
@@ -43,6 +43,7 @@ done 2>/dev/null
 type process struct {
 	pid   int
 	title string
+	child bool // of another process of PostgreSQL
 }
 
 func (n *Node) processes(ctx context.Context) ([]process, error) {
@@ -59,13 +60,23 @@ func (n *Node) processes(ctx context.Context) ([]process, error) {
 
 func parseProcesses(text string) ([]process, error) {
 	var found []process
+	var parents []int
+	seen := map[int]bool{}
 	for line := range strings.Lines(text) {
-		number, title, _ := strings.Cut(strings.TrimRight(line, "\n"), " ")
+		number, rest, _ := strings.Cut(strings.TrimRight(line, "\n"), " ")
+		above, title, _ := strings.Cut(rest, " ")
 		pid, err := strconv.Atoi(number)
 		if err != nil {
 			return nil, fmt.Errorf("processes: line %q: %w", line, err)
 		}
-		found = append(found, process{pid, strings.TrimSpace(title)})
+		parent, err := strconv.Atoi(above)
+		if err != nil {
+			return nil, fmt.Errorf("processes: line %q: %w", line, err)
+		}
+		found, parents, seen[pid] = append(found, process{pid: pid, title: strings.TrimSpace(title)}), append(parents, parent), true
+	}
+	for i, parent := range parents {
+		found[i].child = seen[parent]
 	}
 	return found, nil
 }
@@ -83,8 +94,8 @@ var helpers = []string{
 func (p process) kind() Process {
 	start := titleStart.FindString(p.title)
 	if start == "" {
-		if p.title == "" || strings.Contains(p.title, "--single") {
-			return "" // ended but not waited for, or the crash recovery that pg_rewind does
+		if p.title == "" || p.child || strings.Contains(p.title, "--single") {
+			return "" // ended but not waited for, just forked and still called as the postmaster, or the crash recovery that pg_rewind does
 		}
 		return Postmaster
 	}

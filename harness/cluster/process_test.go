@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -26,25 +27,34 @@ func TestProcessKinds(t *testing.T) {
 		"postgres: pg1: io worker 0":                                         "",
 		"postgres: pg1: walsummarizer":                                       "",
 	} {
-		if got := (process{1, title}).kind(); got != want {
+		if got := (process{pid: 1, title: title}).kind(); got != want {
 			t.Errorf("%q is %q; want %q", title, got, want)
 		}
 	}
-	if !(process{1, "postgres: pg1: background writer "}).is("background writer") {
+	if !(process{pid: 1, title: "postgres: pg1: background writer "}).is("background writer") {
 		t.Error("a helper cannot be named by its title")
 	}
-	if (process{1, "postgres: pg1: app app 198.18.0.1(53210) idle"}).is("background writer") {
+	if (process{pid: 1, title: "postgres: pg1: app app 198.18.0.1(53210) idle"}).is("background writer") {
 		t.Error("a backend was taken for the background writer")
 	}
 }
 
 func TestParseProcesses(t *testing.T) {
-	found, err := parseProcesses("22 /usr/bin/postgres -D /pg/data\n51 postgres: pg1: checkpointer \n60 \n")
-	if err != nil || len(found) != 3 || found[1] != (process{51, "postgres: pg1: checkpointer"}) || found[2] != (process{60, ""}) {
+	found, err := parseProcesses("22 1 /usr/bin/postgres -D /pg/data\n51 22 postgres: pg1: checkpointer \n60 22 \n115 22 /usr/bin/postgres -D /pg/data\n")
+	want := []process{
+		{pid: 22, title: "/usr/bin/postgres -D /pg/data"}, {pid: 51, title: "postgres: pg1: checkpointer", child: true},
+		{pid: 60, child: true}, {pid: 115, title: "/usr/bin/postgres -D /pg/data", child: true},
+	}
+	if err != nil || !slices.Equal(found, want) {
 		t.Errorf("%v, %v", found, err)
 	}
-	if _, err := parseProcesses("self x\n"); err == nil || !strings.Contains(err.Error(), "self") {
-		t.Errorf("%v; want it to name the line", err)
+	if found[0].kind() != Postmaster || found[3].kind() != "" {
+		t.Error("a child that was just forked has the postmaster's title and is not the postmaster")
+	}
+	for _, line := range []string{"self 1 x\n", "1 self x\n", "1\n"} {
+		if _, err := parseProcesses(line); err == nil || !strings.Contains(err.Error(), strings.TrimSpace(line)) {
+			t.Errorf("%v; want it to name the line", err)
+		}
 	}
 	if describe(nil) != nil || !strings.Contains(describe(found).Error(), "checkpointer") {
 		t.Error("describe must name what is there, and be nil for nothing")
