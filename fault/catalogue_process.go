@@ -27,7 +27,7 @@ func processEntries() []Entry {
 		},
 		{
 			Name: "freeze", Group: GroupProcess, Imitates: "a process that hangs without dying", Mechanism: "SIGSTOP and SIGCONT",
-			Params: []Param{victim(), {Name: "process", Kind: KindWord, Words: freezableWords(), Draw: []string{string(cluster.Checkpointer)}}},
+			Params: []Param{victim(), {Name: "process", Kind: KindWord, Words: freezableWords(), Draw: []string{string(cluster.Postmaster), string(cluster.Checkpointer)}}},
 			New: func(a Args) (Fault, error) {
 				return Freeze{Target: a.target("target"), Process: a.process("process")}, nil
 			},

@@ -17,10 +17,10 @@ import (
 //
 // It imitates a process that hangs without dying: in an uninterruptible disk access, under a debugger, starved, in a bug. Nobody is
 // told, no connection breaks. A frozen postmaster accepts no client although the kernel still makes the TCP connection, while sessions
-// go on; a frozen walreceiver or walsender leaves pg_stat_replication at streaming until wal_receiver_timeout or wal_sender_timeout ends the
-// other end's patience (then replication goes on in new processes, and Verify says that the fault is over); a frozen startup process
+// go on; a frozen walreceiver or walsender leaves pg_stat_replication at streaming while nothing arrives; a frozen startup process
 // receives WAL and does not replay it; a frozen checkpointer or archiver lets WAL pile up; frozen backends are sessions that hang. A
-// process frozen while it holds a lock inside PostgreSQL stops others too, as in the real world.
+// process frozen while it holds a lock inside PostgreSQL stops others too, as in the real world. Time-outs end what they end: after
+// wal_receiver_timeout a standby has new processes stream instead of a frozen walsender, and Verify says that the fault is over.
 //
 // Mechanism: the signals, sent inside the node to the processes that are there at the moment of injection. It needs nothing. It does
 // not freeze what is started later, and it is not a whole node: see Pause.
@@ -74,7 +74,7 @@ func (f Freeze) Footprint() Footprint {
 	print := Footprint{Needs: []string{f.Target.String()}, Holds: []string{"processes of " + f.Target.String()}}
 	if f.replicates() {
 		print.Needs = []string{wordPrimary, wordStandby}
-		print.Holds = append(print.Holds, "link primary standby", "link standby primary")
+		print.Holds = append(print.Holds, bothLinks()...)
 	}
 	if f.Process == cluster.Postmaster {
 		print.Takes = []string{f.Target.String()}
@@ -105,13 +105,6 @@ func (b *frozen) String() string {
 
 func (b *frozen) Targets() []string { return []string{b.node.Name()} }
 
-// thawAll lets every process of PostgreSQL go on. It needs no PIDs, so it is right although PostgreSQL has restarted meanwhile.
-const thawAll = `for d in /proc/[0-9]*; do
-	read -r name <"$d/comm" || continue
-	case $name in postgres|postmaster) kill -CONT "${d#/proc/}" ;; esac
-done 2>/dev/null
-:`
-
 func (b *frozen) Undo() []intent.Action {
 	return []intent.Action{{
 		Kind: intent.ExecIfRunning, Node: b.node.Name(), Container: b.node.Container(), User: "postgres", Argv: []string{"/bin/sh", "-c", thawAll},
@@ -129,13 +122,7 @@ func (b *frozen) Inject(ctx context.Context) (Active, error) {
 		b.session.close(ctx)
 		return nil, err
 	}
-	b.victims.pids, err = b.node.PIDs(ctx, b.fault.Process)
-	if err == nil {
-		b.at, err = b.node.SignalPIDs(ctx, syscall.SIGSTOP, b.victims.pids...)
-	}
-	if err == nil { // one that waits for the disk stops when it has it
-		err = b.victims.await(ctx, func(state string) bool { return state == stopped || state == gone })
-	}
+	b.at, err = b.victims.stop(ctx)
 	b.questions = questions{hanging.pose(ctx)}
 	return b, err
 }

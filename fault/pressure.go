@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"strings"
 	"time"
 
 	"github.com/pgcrucible/pgcrucible/fault/intent"
@@ -125,32 +124,6 @@ func (b *pressed) Inject(ctx context.Context) (_ Active, err error) {
 	return b, err
 }
 
-// readTwice reads the file two times and prints how much had been read from the device before, between and after. A shell's own count has
-// that of the children that it has waited for.
-const readTwice = `count() {
-	while read -r key value; do
-		if [ "$key" = read_bytes: ]; then echo "$value"; fi
-	done <"/proc/$$/io"
-}
-count
-for pass in 1 2; do
-	dd if="$1" of=/dev/null bs=1M 2>/dev/null || exit
-	count
-done`
-
-// reread is how many bytes of the second reading came from the device.
-func (b *pressed) reread(ctx context.Context) (int64, error) {
-	text, err := b.node.Exec(ctx, "/bin/sh", "-c", readTwice, "sh", b.file)
-	if err != nil {
-		return 0, err
-	}
-	var start, first, second int64
-	if _, err := fmt.Sscan(text, &start, &first, &second); err != nil {
-		return 0, fmt.Errorf("bytes read from the device on %s: %q: %w", b.node, strings.TrimSpace(text), err)
-	}
-	return second - first, nil
-}
-
 // Verify reads the file twice, and the second time it comes from the device again; the kernel counts how often the limit was hit. Control: nobody was
 // killed, PostgreSQL answers, and the other nodes' limits are as they were.
 func (b *pressed) Verify(ctx context.Context) (Evidence, error) {
@@ -158,7 +131,7 @@ func (b *pressed) Verify(ctx context.Context) (Evidence, error) {
 	if err != nil {
 		return Evidence{}, err
 	}
-	again, err := b.reread(ctx)
+	again, err := reread(ctx, b.node, b.file)
 	if err != nil {
 		return Evidence{}, err
 	}

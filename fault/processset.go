@@ -2,10 +2,13 @@ package fault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/pgcrucible/pgcrucible/harness/cluster"
 )
@@ -18,6 +21,29 @@ type processSet struct {
 }
 
 func (s processSet) String() string { return fmt.Sprintf("%s %v of %s", s.kind, s.pids, s.node) }
+
+// stop finds the processes of the kind, stops them, and keeps those that are stopped: one that ends just then is none, and one that
+// waits for the disk stops when it has it.
+func (s *processSet) stop(ctx context.Context) (at time.Time, err error) {
+	if s.pids, err = s.node.PIDs(ctx, s.kind); err != nil {
+		return at, err
+	}
+	var missed *cluster.ExitError
+	if at, err = s.node.SignalPIDs(ctx, syscall.SIGSTOP, s.pids...); err != nil && !errors.As(err, &missed) {
+		return at, err
+	}
+	if at.IsZero() {
+		at = time.Now()
+	}
+	if err := s.await(ctx, func(state string) bool { return state == stopped || state == gone }); err != nil {
+		return at, err
+	}
+	s.pids, err = s.left(ctx)
+	if err == nil && len(s.pids) == 0 {
+		err = fmt.Errorf("%w: no %s is left on %s", ErrNoTarget, s.kind, s.node)
+	}
+	return at, err
+}
 
 // States of processes as the kernel names them in /proc, and what stands for one that is not there.
 const (

@@ -3,7 +3,6 @@ package fault
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/pgcrucible/pgcrucible/fault/intent"
@@ -102,38 +101,6 @@ func (b *starved) Inject(ctx context.Context) (_ Active, err error) {
 	return b, err
 }
 
-// burnTime is for how long the node is kept busy to see what it gets, in hundredths of a second.
-const burnTime = 50
-
-// burnScript keeps one CPU busy for $1 hundredths of a second, without forking.
-const burnScript = `now() {
-	read -r up rest </proc/uptime
-	up=$((${up%.*} * 100 + 1${up#*.} - 100))
-}
-now
-end=$((up + $1))
-while [ "$up" -lt "$end" ]; do now; done`
-
-// burned is what the node got while it was kept busy, and in how many periods it wanted more.
-type burned struct {
-	got, took time.Duration
-	throttled int64
-	after     cluster.Usage
-}
-
-func (b *starved) burn(ctx context.Context) (burned, error) {
-	began := time.Now()
-	before, err := b.node.Usage(ctx)
-	if err != nil {
-		return burned{}, err
-	}
-	if _, err := b.node.Shell(ctx, burnScript, strconv.Itoa(burnTime)); err != nil {
-		return burned{}, err
-	}
-	after, err := b.node.Usage(ctx)
-	return burned{after.CPU - before.CPU, time.Since(began), after.Throttled - before.Throttled, after}, err
-}
-
 // quotaSlack is what the kernel gives beyond the quota: unused slices of each CPU, and parts of periods at both ends.
 const quotaSlack = 60 * time.Millisecond
 
@@ -146,7 +113,7 @@ func (b *starved) Verify(ctx context.Context) (Evidence, error) {
 	var seen burned
 	var err error
 	for try := 0; try < burnTries && seen.throttled <= 0; try++ {
-		if seen, err = b.burn(ctx); err != nil {
+		if seen, err = burn(ctx, b.node); err != nil {
 			return Evidence{}, err
 		}
 		if most := quotaSlack + time.Duration(b.share*float64(seen.took+2*starvePeriod)); seen.got > most {
@@ -194,7 +161,7 @@ func (b *starved) VerifyReverted(ctx context.Context) (Evidence, error) {
 	if dead, err := b.node.ContainerDead(ctx); err != nil || dead {
 		return Evidence{At: b.ended, Effect: "the container of " + b.node.Name() + " does not run"}, err
 	}
-	seen, err := b.burn(ctx)
+	seen, err := burn(ctx, b.node)
 	if err != nil {
 		return Evidence{}, err
 	}
