@@ -82,7 +82,7 @@ bench-report: ## reports of a run of 1,000,000 operations: seconds and size of t
 	$(GO) test ./reports -run '^$$' -bench Million -benchtime 3x
 
 check-long: ## the checkers against simulated histories of a million transactions in each mode, and 20,000 reference comparisons
-	$(GO) test ./harness/check/sim -run 'TestCleanHistories' -timeout 60m -sim.txns 1000000
+	$(GO) test ./harness/check/sim -run 'TestCleanHistories|TestFailover' -timeout 60m -sim.txns 1000000 -sim.failovers 2000
 	$(GO) test ./harness/check -run 'TestSimulatedClean' -timeout 60m -check.ops 1000000
 	$(GO) test ./harness/check/txn -run 'TestAgainstReference' -timeout 60m -txn.seeds 20000
 

@@ -260,6 +260,25 @@ func (d *direct) overwritten(r *read, own *write) bool {
 	return false
 }
 
+// showsAfter is a transaction that was sent no earlier than another and shows that a write was still there; -1: none. A list shows all
+// that was written; of a register only a read of that very value counts, because what was lost may have had the version before.
+func (d *direct) showsAfter(w *write, evidence int32) int32 {
+	t := d.t
+	key := &t.keys[w.key]
+	if !key.register {
+		if later := &t.reads[key.latest]; later.seen > w.pos && !t.sentAfter(evidence, later.txn) {
+			return later.txn
+		}
+		return -1
+	}
+	for _, r := range t.byKey.row(w.key) {
+		if in := &t.reads[r]; in.seen == w.pos+1 && !t.when[in.txn].standby && !t.sentAfter(evidence, in.txn) {
+			return in.txn
+		}
+	}
+	return -1
+}
+
 // fractured finds transactions of which one write is lost and another one was still there afterwards.
 func (d *direct) fractured() {
 	t := d.t
@@ -274,9 +293,8 @@ func (d *direct) fractured() {
 			if in.lost || in.pos < 0 || in.pos >= key.cut || key.latest < 0 {
 				continue
 			}
-			later := &t.reads[key.latest]
-			if later.seen > in.pos && !t.sentAfter(d.evidence[i], later.txn) {
-				d.always(Fractured, func() Finding { return d.torn(d.gone[i], own, d.evidence[i], later.txn) })
+			if later := d.showsAfter(in, d.evidence[i]); later >= 0 {
+				d.always(Fractured, func() Finding { return d.torn(d.gone[i], own, d.evidence[i], later) })
 				break
 			}
 		}

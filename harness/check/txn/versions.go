@@ -12,6 +12,7 @@ import (
 // column of a register. Keys whose reads do not fit one order are marked odd; branches looks at those.
 func (t *table) versions() {
 	t.pickReads()
+	t.placeUnknown()
 	for k := range t.keys {
 		key := &t.keys[k]
 		key.start = int32(len(t.order))
@@ -25,6 +26,26 @@ func (t *table) versions() {
 	}
 	for r := range t.reads {
 		t.place(&t.reads[r])
+	}
+}
+
+// placeUnknown gives register writes whose answer never came, and with it their timeline, the first timeline that shows them.
+func (t *table) placeUnknown() {
+	if !t.promoted {
+		return
+	}
+	for r := range t.reads {
+		in := &t.reads[r]
+		if !t.keys[in.key].register || t.when[in.txn].timeline == 0 {
+			continue
+		}
+		w := t.index.find(in.key, t.op(in.txn).Txn[in.access].Value)
+		if w < 0 || t.op(t.writes[w].txn).Timeline != 0 {
+			continue
+		}
+		if by := &t.when[t.writes[w].txn]; by.timeline == 0 || t.when[in.txn].timeline < by.timeline {
+			by.timeline = t.when[in.txn].timeline
+		}
 	}
 }
 
