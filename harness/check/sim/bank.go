@@ -8,7 +8,7 @@ import (
 
 // Bank makes a history of transfers between eight accounts, and reads of all balances.
 func Bank(s Small) []history.Op {
-	p := newPeople(s, 6)
+	p := newPeople(s)
 	balance := make([]int64, 8)
 	op := p.begin("bank", history.Deposit)
 	for i := range balance {
@@ -57,7 +57,8 @@ func (p *people) transfer(balance []int64, bug bool) {
 	op.Txn = []history.Access{{Write: true, Key: account(from), Value: -amount}, {Write: true, Key: account(to), Value: amount}}
 	happens := p.fate(&op)
 	bug = bug && op.Outcome == history.OK
-	if balance[from] < amount && !(bug && p.Which == Overdrawn) {
+	overdraw := bug && p.Which == Overdrawn
+	if balance[from] < amount && !overdraw {
 		op.Outcome, happens = history.Failed, false
 	}
 	if happens {

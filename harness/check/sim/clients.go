@@ -54,7 +54,8 @@ type people struct {
 	ops    []history.Op
 }
 
-func newPeople(s Small, clients int) *people {
+func newPeople(s Small) *people {
+	const clients = 6
 	return &people{Small: s, random: rand.New(rand.NewPCG(s.Seed, 0x7068)), free: make([]time.Duration, clients), seqs: make([]int, clients)}
 }
 

@@ -5,7 +5,7 @@ import "github.com/pgcrucible/pgcrucible/harness/history"
 // Numbers makes a history of values that sequences hand out. Half way it jumps ahead, as a failover makes it; the bug is one value
 // handed out again.
 func Numbers(s Small) []history.Op {
-	p := newPeople(s, 6)
+	p := newPeople(s)
 	next := map[string]int64{}
 	for i := range s.Ops {
 		op := p.begin("identities", history.Next)

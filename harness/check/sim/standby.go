@@ -10,7 +10,7 @@ import (
 // Standby makes a history of registers that are written on a primary and read on a standby. With lag the standby is behind, never
 // going back; without, it has every write before it is acknowledged, as under remote_apply.
 func Standby(s Small, lag time.Duration) []history.Op {
-	p := newPeople(s, 6)
+	p := newPeople(s)
 	states := map[string][]state{}
 	shown := map[string]int{} // states that any connection may have seen
 	value := int64(0)

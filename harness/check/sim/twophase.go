@@ -10,7 +10,7 @@ import (
 
 // TwoPhase makes a history of prepared transactions, some of which nobody ends, and what a node holds at its end.
 func TwoPhase(s Small) *history.Run {
-	p := newPeople(s, 6)
+	p := newPeople(s)
 	end := ending{prepared: map[string]bool{}, rows: map[string]int{}}
 	var open []string
 	for i := range s.Ops {
