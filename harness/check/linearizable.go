@@ -1,7 +1,6 @@
 package check
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -15,7 +14,7 @@ import (
 const linearTime = 2 * time.Minute
 
 // Linearizable judges keyed registers: each must behave as one copy that is read and written at single moments. Where the budget
-// allows writes to be lost, keys that lost one are left out and counted: a lost write cannot be linearizable.
+// allows writes to be lost, those that were lost are left out, with the reads that show them, and counted: they cannot be linearizable.
 type Linearizable struct{}
 
 // Name is how reports call it.
@@ -70,31 +69,27 @@ func firstTrouble(run *history.Run) time.Duration {
 	return 0
 }
 
-// linearRegisters are those to judge, and how many are left out because they lost a write that may be lost.
+// linearRegisters are those to judge, and how many writes are left out of them because they were lost and may be.
 func linearRegisters(run *history.Run) ([]*linear.Register, int, error) {
 	all := linear.Registers(run.Ops)
 	report, err := txn.Analyze(run.Ops, txn.Options{RealTime: true, Losable: run.Budget.Lost})
-	var malformed *txn.Malformed
-	if errors.As(err, &malformed) {
-		return nil, 0, malformed
-	}
 	if err != nil || run.Budget.Lost == 0 {
 		return all, 0, err
 	}
-	var kept []*linear.Register
+	left := 0
 	for _, r := range all {
-		if !report.LostKeys[txn.Key{Workload: r.Workload, Name: r.Key}] {
-			kept = append(kept, r)
-		}
+		lost := report.Lost[txn.Key{Workload: r.Workload, Name: r.Key}]
+		r.Without(lost)
+		left += len(lost)
 	}
-	return kept, len(all) - len(kept), nil
+	return all, left, nil
 }
 
-func leftOut(keys int) string {
-	if keys == 0 {
+func leftOut(lost int) string {
+	if lost == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; %s lost a write within the budget and %s not judged", count(keys, "key"), areIs(keys))
+	return fmt.Sprintf("; %s that %s lost within the budget and the reads that show them are left out", count(lost, "write"), wasWere(lost))
 }
 
 func notLinearizable(run *history.Run, result linear.Result) history.Verdict {

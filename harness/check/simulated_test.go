@@ -78,3 +78,23 @@ func TestSimulatedRegisters(t *testing.T) {
 		}
 	}
 }
+
+// TestSimulatedRegistersAfterLoss: what survived a failover is linearizable, and with what was lost it is not.
+func TestSimulatedRegistersAfterLoss(t *testing.T) {
+	lossy := 0
+	for seed := range uint64(60) {
+		made := sim.Make(sim.Config{Seed: seed, Mode: sim.Strict, Registers: true, Txns: 600, Keys: 3, Length: 10_000, Unknown: 0.02, Abort: 0.02, Failovers: 2})
+		run := &history.Run{Ops: made.Ops}
+		run.Budget.Lost = -1
+		if got := (Linearizable{}).Check(run); got.Status != history.Pass {
+			t.Errorf("seed %d: %s: %s", seed, got.Status, got.Sentence)
+		}
+		run.Budget.Lost = 0
+		if len(made.Gone) > 0 && (Linearizable{}).Check(run).Status == history.Fail {
+			lossy++
+		}
+	}
+	if lossy < 30 {
+		t.Errorf("only %d of 60 histories with loss were not linearizable", lossy)
+	}
+}

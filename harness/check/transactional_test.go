@@ -36,6 +36,11 @@ func onStandby(op history.Op) history.Op {
 	return op
 }
 
+func promoted(op history.Op) history.Op {
+	op.Timeline, op.Node = 2, "pg2"
+	return op
+}
+
 func prepareOf(gid string, outcome history.Outcome) history.Op {
 	op := step(history.Prepare, 1, 0, outcome, put("a", 1), put("b", 1))
 	op.Token = gid
@@ -108,6 +113,10 @@ func TestTransactionalCheckers(t *testing.T) {
 		{"sequence, given twice", Sequences{}, ops{next(1, 0, ok, 1), next(2, 20, ok, 1)}, nil, history.Fail, "client 1's operation 0"},
 		{"sequence, local-only counts", Sequences{}, ops{next(1, 0, local, 1), next(2, 20, ok, 1)}, nil, history.Fail, "twice"},
 		{"sequence, unknown and failed do not", Sequences{}, ops{next(1, 0, doubt, 1), next(3, 0, failed, 1), next(2, 20, ok, 1)}, nil, history.Pass, "1 value"},
+		{"sequence, given again after a promotion", Sequences{}, ops{next(1, 0, ok, 1), promoted(next(2, 20, ok, 1))}, nil, history.Fail, "twice"},
+		{"sequence, it may be lost", Sequences{}, ops{next(1, 0, ok, 1), promoted(next(2, 20, ok, 1))}, with{losable(1)}, history.Pass, "but for 1 that a promotion lost"},
+		{"sequence, more than may be lost", Sequences{}, ops{next(1, 0, ok, 1), next(1, 12, ok, 2), promoted(next(2, 30, ok, 1)), promoted(next(2, 50, ok, 2))}, with{losable(1)}, history.Fail, "2 values were"},
+		{"sequence, twice on one timeline is no loss", Sequences{}, ops{next(1, 0, ok, 1), next(2, 20, ok, 1)}, with{losable(9)}, history.Fail, "twice"},
 		{"sequence, nothing", Sequences{}, ops{next(1, 0, doubt, 1)}, nil, history.Undecided, "No value"},
 		{"sequence, nameless", Sequences{}, ops{step(history.Next, 1, 0, ok, put("", 1))}, nil, history.Undecided, "refused"},
 
@@ -125,7 +134,7 @@ func TestTransactionalCheckers(t *testing.T) {
 
 		{"linearizable", Linearizable{}, ops{one, two, step(history.Read, 2, 40, ok, gotVersion(2, 2))}, nil, history.Pass, "3 operations on 1 key"},
 		{"not linearizable", Linearizable{}, ops{one, two, step(history.Read, 2, 40, ok, gotVersion(1, 1))}, nil, history.Fail, "explains client 2's operation 40"},
-		{"a lost write within the budget", Linearizable{}, ops{one, two, step(history.Read, 2, 40, ok, gotVersion(1, 1)), step(history.Write, 3, 40, ok, putVersion("y", 7, 1))}, with{losable(1)}, history.Pass, "1 key lost a write"},
+		{"a lost write within the budget", Linearizable{}, ops{one, two, step(history.Read, 2, 40, ok, gotVersion(1, 1)), step(history.Write, 3, 40, ok, putVersion("y", 7, 1))}, with{losable(1)}, history.Pass, "1 write that was lost within the budget"},
 		{"linearizable, malformed", Linearizable{}, ops{one, one}, nil, history.Undecided, "refused"},
 
 		{"two-phase, committed", TwoPhase{}, ops{prepareOf("g", ok), decide(history.CommitPrepared, ok)}, with{ending(nil, map[string]int{"g": 2})}, history.Pass, "as decided"},

@@ -58,6 +58,11 @@ func Registers(ops []history.Op) []*Register {
 	return registers
 }
 
+// Without leaves out the writes of some values and the reads that show them.
+func (r *Register) Without(values map[int64]bool) {
+	r.ops = slices.DeleteFunc(r.ops, func(o operation) bool { return values[o.value] })
+}
+
 func judged(kind history.Kind) bool {
 	return kind == history.Txn || kind == history.Read || kind == history.Write
 }

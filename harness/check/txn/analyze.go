@@ -29,8 +29,8 @@ type Report struct {
 	Unread     int   // acknowledged appends that no read came after: nothing is known of them
 	Weakest    Level // that any transaction ran at
 	Strongest  Level
-	LostKeys   map[Key]bool // keys that lost a write
-	Groups     []Group      // errors first, then the most frequent first
+	Lost       map[Key]map[int64]bool // what each key lost, by value
+	Groups     []Group                // errors first, then the most frequent first
 }
 
 // Key is one key of one workload.
@@ -69,7 +69,7 @@ func Analyze(ops []history.Op, options Options) (*Report, error) {
 	d.judge()
 	d.tellLost(options.Losable)
 	r := t.report()
-	r.Unread, r.LostKeys = d.undated, d.lostKeys()
+	r.Unread, r.Lost = d.undated, d.lostValues()
 	r.judgeGraph(t, out)
 	r.gather(out)
 	return r, nil

@@ -129,12 +129,16 @@ func (d *direct) tellLost(budget int) {
 	}
 }
 
-// lostKeys are the keys of the lost writes.
-func (d *direct) lostKeys() map[Key]bool {
-	keys := map[Key]bool{}
+// lostValues are the lost writes by their keys.
+func (d *direct) lostValues() map[Key]map[int64]bool {
+	keys := map[Key]map[int64]bool{}
 	for _, w := range d.gone {
 		in := &d.t.writes[w]
-		keys[Key{d.t.op(in.txn).Workload, d.t.keys[in.key].name}] = true
+		key := Key{d.t.op(in.txn).Workload, d.t.keys[in.key].name}
+		if keys[key] == nil {
+			keys[key] = map[int64]bool{}
+		}
+		keys[key][in.value] = true
 	}
 	return keys
 }
