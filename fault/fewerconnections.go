@@ -60,7 +60,7 @@ type refusedStart struct {
 
 // Undo puts the setting back and starts PostgreSQL where it does not run.
 func (b *refusedStart) Undo() []intent.Action {
-	start := runScript(b.node, `pg_ctl -D "$PGDATA" status >/dev/null || pg_ctl -D "$PGDATA" -W -l "$1" start >/dev/null`, b.node.LogFile())
+	start := runScript(b.node, `pg_ctl -D "$PGDATA" status >/dev/null || pg_ctl -D "$PGDATA" -w -t 10 -l "$1" start >/dev/null`, b.node.LogFile())
 	return []intent.Action{b.setting.undo(""), start}
 }
 

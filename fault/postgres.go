@@ -122,3 +122,8 @@ func bothLinks() []string {
 	primary, standby := Primary().String(), Standby().String()
 	return []string{"link " + primary + " " + standby, "link " + standby + " " + primary}
 }
+
+// steadyLinks are bothLinks for a fault that tells the standby's connection from a later one: a clock that jumps breaks it.
+func steadyLinks() []string {
+	return append(bothLinks(), "clock "+wordPrimary, "clock "+wordStandby)
+}

@@ -58,7 +58,7 @@ func (f WaitFault) Supported(ctx context.Context, c *cluster.Cluster) error {
 
 // Footprint of a wait: it has the standbys' walreceivers for itself.
 func (f WaitFault) Footprint() Footprint {
-	return Footprint{Needs: []string{f.Target.String(), wordStandby}, Holds: append(bothLinks(), "processes of "+wordStandby)}
+	return Footprint{Needs: []string{f.Target.String(), wordStandby}, Holds: append(steadyLinks(), "processes of "+wordStandby)}
 }
 
 // Bind finds the primary and the walreceivers of its standbys.

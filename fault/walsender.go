@@ -27,7 +27,7 @@ func (f TerminateWALSender) Supported(context.Context, *cluster.Cluster) error {
 
 // Footprint of the end of a walsender: there must be one.
 func (f TerminateWALSender) Footprint() Footprint {
-	return Footprint{Needs: []string{f.Target.String(), wordStandby}, Holds: bothLinks()}
+	return Footprint{Needs: []string{f.Target.String(), wordStandby}, Holds: steadyLinks()}
 }
 
 // Bind finds the walsenders that send to a standby.

@@ -2,6 +2,8 @@ package selftest
 
 import (
 	"context"
+	"os"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/pgcrucible/pgcrucible/fault"
+	"github.com/pgcrucible/pgcrucible/fault/intent"
 	"github.com/pgcrucible/pgcrucible/harness/cluster"
 	"github.com/pgcrucible/pgcrucible/harness/history"
 )
@@ -110,6 +113,22 @@ var _ = Describe("Faults of PostgreSQL itself", Label("faults", "postgres"), Ord
 		p.whole(ctx)
 	}, SpecTimeout(faultTimeout))
 
+	It("what a dead tester left is taken back by make heal, settings as they stood", func(ctx SpecContext) {
+		dir := GinkgoT().TempDir()
+		p.abandon(ctx, dir, fault.ArchiveHangs(fault.Primary()), fault.RestoreFails(fault.Standby()), fault.PauseReplay{Target: fault.Standby()},
+			fault.DropSlot{Target: fault.Standby()}, fault.EmptyConninfo{Target: fault.Standby()}, fault.FewerConnections{Target: fault.Standby()})
+		Expect(p.standby.Running(ctx)).To(BeFalse())
+		heal := exec.CommandContext(ctx, "go", "run", "./fault/heal", "-dir", dir)
+		heal.Dir = "../.."
+		said, err := heal.CombinedOutput()
+		Expect(err).NotTo(HaveOccurred(), string(said))
+		Expect(os.ReadDir(dir)).To(BeEmpty())
+		p.whole(ctx)
+		Expect(p.files(ctx)).To(Equal(before))
+		p.eventually(ctx, p.primary, `select current_setting('archive_command') not like '%stuck%'`)
+		p.eventually(ctx, p.standby, `select current_setting('restore_command') not like '%stuck%' and current_setting('max_connections') = '100'`)
+	}, SpecTimeout(faultTimeout))
+
 	It("what is not there is no target", func(ctx SpecContext) {
 		for _, f := range []fault.Fault{
 			fault.PauseReplay{Target: fault.Primary()},
@@ -139,6 +158,24 @@ func (p *postgresBench) disabled(ctx context.Context, c postgresCase) {
 		expectNoEffect(err, "before revert")
 		Expect(err).To(MatchError(ContainSubstring(c.says)))
 	})
+}
+
+// abandon injects faults as a tester does that dies then: its journal is left open.
+func (p *postgresBench) abandon(ctx context.Context, dir string, faults ...fault.Fault) {
+	GinkgoHelper()
+	journal, err := intent.Open(dir)
+	Expect(err).NotTo(HaveOccurred())
+	for _, f := range faults {
+		bound, err := f.Bind(ctx, p.runner)
+		Expect(err).NotTo(HaveOccurred())
+		_, err = journal.Begin(bound.String(), bound.Undo())
+		Expect(err).NotTo(HaveOccurred())
+		active, err := bound.Inject(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		_, err = active.Verify(ctx)
+		Expect(err).NotTo(HaveOccurred())
+	}
+	Expect(journal.Close()).To(Succeed())
 }
 
 // impatient gives Verify little time: what it looks for is not there.
