@@ -84,10 +84,7 @@ func (m Manual) reconcile(ctx context.Context, c *cluster.Cluster, old, primary 
 	case m.NoRewind:
 		back.Reason = "this procedure rebuilds every old primary"
 	default:
-		if err := setSentinel(ctx, old, "pg_rewind against "+primary.Name()+" has begun"); err != nil {
-			return Rejoined{}, err
-		}
-		if back, err = m.rewind(ctx, c, old, primary); err != nil {
+		if back, err = m.compare(ctx, c, old, primary); err != nil {
 			return back, err
 		}
 	}
@@ -103,6 +100,18 @@ func (m Manual) reconcile(ctx context.Context, c *cluster.Cluster, old, primary 
 		return back, err
 	}
 	return back, removeSentinel(ctx, old)
+}
+
+// compare rewinds a folder that may have diverged, unless its recovery has not ended.
+func (m Manual) compare(ctx context.Context, c *cluster.Cluster, old, primary *cluster.Node) (Rejoined, error) {
+	back, recovering, err := unended(ctx, old, primary)
+	if err != nil || recovering {
+		return back, err
+	}
+	if err := setSentinel(ctx, old, "pg_rewind against "+primary.Name()+" has begun"); err != nil {
+		return Rejoined{}, err
+	}
+	return m.rewind(ctx, c, old, primary)
 }
 
 // restore gives the folder the node's own settings as a standby: a rewind and a base backup bring the source's, whose

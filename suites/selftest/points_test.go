@@ -1,8 +1,10 @@
 package selftest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -41,6 +43,13 @@ var _ = Describe("A fault inside the procedure", Label("faults", "points"), Orde
 		Expect(p.reached).To(ConsistOf(procedure.Points()))
 	}, SpecTimeout(faultTimeout))
 
+	It("a standby that crashed is brought back on the primary's history, and no rewind ends its recovery", func(ctx SpecContext) {
+		p.whole(ctx)
+		_, standby := p.nodes(ctx)
+		Expect(p.runner.Run(ctx, fault.Kill(fault.On(standby.Name())), func(context.Context) error { return nil })).To(Succeed())
+		Expect(p.rejoined(ctx, standby).How).To(Equal(procedure.NoOp))
+	}, SpecTimeout(faultTimeout))
+
 	for _, point := range fault.Points() {
 		labels := Label("long")
 		if point == fault.Rewind10 {
@@ -74,21 +83,22 @@ var _ = Describe("A fault inside the procedure", Label("faults", "points"), Orde
 		}, SpecTimeout(faultTimeout))
 	}
 
+	// The copying may just have got all it needs when the fault comes: then the rewind is whole, and the node comes back by it.
 	for _, point := range []fault.Point{fault.Rewind10, fault.Rewind50, fault.Rewind90, fault.DuringBackup} {
-		It(fmt.Sprintf("a cut at %s that outlasts the copying's deadline: it is rebuilt, never started before", point), Label("long"), func(ctx SpecContext) {
+		It(fmt.Sprintf("a cut at %s that outlasts the deadlines: the node is never started half-way", point), Label("long"), func(ctx SpecContext) {
 			old, to := p.diverge(ctx)
 			p.failedOver(ctx)
 			if point == fault.DuringBackup {
 				p.interrupted(ctx, old, fault.Rewind50, fault.KillContainer(fault.On(old.Name())))
 			}
-			p.copying = 5 * time.Second
-			defer func() { p.copying = 0 }()
+			p.limit = 8 * time.Second
+			defer func() { p.limit = 0 }()
 			p.interrupted(ctx, old, point, fault.Cut{From: fault.On(old.Name()), To: fault.On(to.Name())})
-			p.copying = 0
-			p.rebuilt(ctx, old)
+			p.limit = 0
+			p.rejoined(ctx, old)
 		}, SpecTimeout(faultTimeout))
 
-		It(fmt.Sprintf("a kill of the new primary at %s: the node is rebuilt, never started before", point), Label("long"), func(ctx SpecContext) {
+		It(fmt.Sprintf("a kill of the new primary at %s: the node is never started half-way", point), Label("long"), func(ctx SpecContext) {
 			old, to := p.diverge(ctx)
 			p.failedOver(ctx)
 			if point == fault.DuringBackup {
@@ -97,7 +107,7 @@ var _ = Describe("A fault inside the procedure", Label("faults", "points"), Orde
 			kill := fault.Kill(fault.On(to.Name()))
 			kill.Restart = true
 			p.interrupted(ctx, old, point, kill)
-			p.rebuilt(ctx, old)
+			p.rejoined(ctx, old)
 		}, SpecTimeout(faultTimeout))
 	}
 
@@ -125,12 +135,12 @@ var _ = Describe("A fault inside the procedure", Label("faults", "points"), Orde
 type pointBench struct {
 	*bench
 	reached []procedure.Point
-	copying time.Duration
+	limit   time.Duration // of each step; 0: the procedure's own
 }
 
 // manual is the procedure: it tells the faults that wait where it is.
 func (p *pointBench) manual() procedure.Manual {
-	return procedure.Manual{Copy: p.copying, Hook: func(ctx context.Context, at procedure.Point, _ *cluster.Node) error {
+	return procedure.Manual{Step: p.limit, Copy: p.limit, Hook: func(ctx context.Context, at procedure.Point, _ *cluster.Node) error {
 		p.reached = append(p.reached, at)
 		return p.runner.Reached(ctx, fault.Point(at))
 	}}
@@ -169,29 +179,33 @@ func (p *pointBench) failoverInterrupted(ctx context.Context, point fault.Point,
 	Expect(p.runner.Heal(ctx)).To(Succeed(), "the fault was injected and bit")
 }
 
-// interrupted is a rejoin that does not come to its end because of a fault at a point. The node is not started.
+// interrupted is a rejoin that does not come to its end because of a fault at a point.
 func (p *pointBench) interrupted(ctx context.Context, old *cluster.Node, point fault.Point, f fault.Fault) {
 	GinkgoHelper()
-	before := p.starts(old)
 	_, err := p.runner.Inject(ctx, fault.At{Point: point, Fault: f})
 	Expect(err).NotTo(HaveOccurred())
 	_, err = p.manual().Rejoin(ctx, p.pair, old)
 	Expect(err).To(HaveOccurred())
 	GinkgoWriter.Println("interrupted:", err)
 	Expect(p.runner.Heal(ctx)).To(Succeed(), "the fault was injected and bit")
-	Expect(old.Running(ctx)).To(BeFalse())
-	Expect(p.starts(old)).To(Equal(before), "the node was started")
+	p.neverHalfWay(old)
 }
 
-// starts is how often the node was started in a rejoin.
-func (p *pointBench) starts(node *cluster.Node) (starts int) {
+// neverHalfWay expects that whenever the node was started in a rejoin, the copying before that had come to its end.
+func (p *pointBench) neverHalfWay(node *cluster.Node) {
 	GinkgoHelper()
-	for _, span := range loaded(p.recorder).Named(history.SpanStart) {
-		if span.Node == node.Name() {
-			starts++
+	spans := loaded(p.recorder).Named(history.SpanRewind, history.SpanRebuild, history.SpanStart)
+	slices.SortFunc(spans, func(a, b history.Span) int { return cmp.Compare(a.Start, b.Start) })
+	whole := true
+	for _, span := range spans {
+		switch {
+		case span.Node != node.Name():
+		case span.Name == history.SpanStart:
+			Expect(whole).To(BeTrue(), "%s was started half-way at %v", node, span.Start)
+		default:
+			whole = span.Err == "" && (span.Name == history.SpanRebuild || span.Values["how"] != string(procedure.Rebuilt))
 		}
 	}
-	return starts
 }
 
 func (p *pointBench) rebuilt(ctx context.Context, old *cluster.Node) {
@@ -207,6 +221,7 @@ func (p *pointBench) rejoined(ctx context.Context, old *cluster.Node) procedure.
 	back, err := p.manual().Rejoin(ctx, p.pair, old)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(p.runner.Heal(ctx)).To(Succeed())
+	p.neverHalfWay(old)
 	p.whole(ctx)
 	const contents = `select count(*) || ' rows, ' || count(*) filter (where filler = 'only here') || ' of the past' from app.ballast`
 	for _, node := range p.pair.Nodes() {
