@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -40,10 +42,12 @@ var _ = Describe("Two faults at the same time", Label("faults", "together"), Ord
 	}, NodeTimeout(faultTimeout))
 	AfterEach(func(ctx SpecContext) { b.explain(ctx) }, NodeTimeout(closeWithin))
 
-	pairs, err := fault.Pairs(pairSeed, manyPairs)
+	pairs, err := fault.Pairs(pairSeed, 2*manyPairs)
+	pairs = slices.DeleteFunc(pairs, func(pair fault.Pair) bool { return strings.Contains(pair.String(), "-wait(") }) // no commit waits here
 	if err != nil || len(pairs) < manyPairs {
 		panic(fmt.Sprintf("%d pairs of faults, %v", len(pairs), err))
 	}
+	pairs = pairs[:manyPairs]
 	for i, pair := range pairs {
 		labels := Label()
 		if i >= fewPairs {
