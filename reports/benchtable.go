@@ -25,9 +25,9 @@ func benchTable(report Report, s style) string {
 			if why := useless(e); why != "" {
 				fmt.Fprintf(&b, "%s run %d: %s\n", s.paint(yellow, "left out"), e.Repetition, line(why))
 			}
-			for _, why := range Spoiled(e) {
-				fmt.Fprintf(&b, "%s run %d: %s\n", s.paint(yellow, "spoiled"), e.Repetition, line(why))
-			}
+		}
+		for _, c := range conditionsOf(g.Runs) {
+			fmt.Fprintf(&b, "%s%s\n", s.paint(yellow, "spoiled by "+c.Name), c.Text)
 		}
 		b.WriteString("\n")
 	}

@@ -222,9 +222,9 @@ func newBenchView(g Group) benchView {
 		if why := useless(e); why != "" {
 			v.Notes = append(v.Notes, fmt.Sprintf("run %d is left out: %s", e.Repetition, line(why)))
 		}
-		for _, why := range Spoiled(e) {
-			v.Notes = append(v.Notes, fmt.Sprintf("run %d is spoiled: %s", e.Repetition, line(why)))
-		}
+	}
+	for _, c := range conditionsOf(g.Runs) {
+		v.Notes = append(v.Notes, "spoiled by "+c.Name+c.Text)
 	}
 	return v
 }
