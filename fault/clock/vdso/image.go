@@ -67,6 +67,9 @@ func find(pid string) (base, size uint64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
+	if len(maps) == 0 {
+		return 0, 0, os.ErrNotExist // it is about to end and has no memory left
+	}
 	for line := range strings.Lines(string(maps)) {
 		if !strings.HasSuffix(strings.TrimSpace(line), "[vdso]") {
 			continue

@@ -95,6 +95,9 @@ func peek(pid int, from uint64, into []byte) (int, error) {
 
 // ended turns an error about a process that is no more, or that nobody has waited for yet, into os.ErrNotExist.
 func ended(pid int, err error) error {
+	if errors.Is(err, unix.ESRCH) {
+		return os.ErrNotExist
+	}
 	status, statErr := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if errors.Is(statErr, os.ErrNotExist) || errors.Is(statErr, unix.ESRCH) {
 		return os.ErrNotExist
