@@ -43,29 +43,62 @@ func (p Pair) String() string { return p.A.String() + " and " + p.B.String() }
 // Fault is both at the same time: roles are resolved before either is injected.
 func (p Pair) Fault() Fault { return Parallel{[]Fault{p.A, p.B}} }
 
-// Pairs draws different pairs of faults of the catalogue that make sense together, until there are n or all have been drawn.
-// Several parameters of one fault are several pairs. The same seed gives the same pairs.
+// Pairs draws different pairs of faults of the catalogue that make sense together, until there are n or all have been drawn: first one
+// of each two entries, then others with other parameters, so that an entry with many parameters does not crowd the rest out. The same seed
+// gives the same pairs.
 func Pairs(seed uint64, n int) ([]Pair, error) {
+	drawn, err := drawPairs(seed)
+	var pairs []Pair
+	for _, one := range drawn[:min(n, len(drawn))] {
+		pairs = append(pairs, one.Pair)
+	}
+	return pairs, err
+}
+
+// drawn is a pair with the names of its entries.
+type drawn struct {
+	Pair
+	entries string
+}
+
+// drawPairs is all that make sense, in the order in which they are tried.
+func drawPairs(seed uint64) ([]drawn, error) {
 	all, err := variants()
 	if err != nil {
 		return nil, err
 	}
-	var pairs []Pair
+	var pairs []drawn
 	for i, a := range all {
 		for _, b := range all[i+1:] {
-			if Together(a, b) {
-				pairs = append(pairs, Pair{a, b})
+			if Together(a.Fault, b.Fault) {
+				pairs = append(pairs, drawn{Pair{a.Fault, b.Fault}, a.entry + " " + b.entry})
 			}
 		}
 	}
 	random := rand.New(rand.NewPCG(seed, draws))
 	random.Shuffle(len(pairs), func(i, j int) { pairs[i], pairs[j] = pairs[j], pairs[i] })
-	return pairs[:min(n, len(pairs))], nil
+	var firsts, others []drawn
+	seen := map[string]bool{}
+	for _, pair := range pairs {
+		if seen[pair.entries] {
+			others = append(others, pair)
+		} else {
+			firsts = append(firsts, pair)
+		}
+		seen[pair.entries] = true
+	}
+	return slices.Concat(firsts, others), nil
+}
+
+// variant is a fault with some of the values that its parameters are drawn from.
+type variant struct {
+	Fault
+	entry string
 }
 
 // variants is every fault of the catalogue with every value that its parameters are drawn from.
-func variants() ([]Fault, error) {
-	var all []Fault
+func variants() ([]variant, error) {
+	var all []variant
 	for _, entry := range catalogue() {
 		givens := []map[string]string{{}}
 		for _, param := range entry.Params {
@@ -76,7 +109,7 @@ func variants() ([]Fault, error) {
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, f)
+			all = append(all, variant{f, entry.Name})
 		}
 	}
 	return all, nil

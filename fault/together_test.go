@@ -81,3 +81,23 @@ func TestPairs(t *testing.T) {
 		t.Errorf("two seeds drew the same, %v", err)
 	}
 }
+
+func TestPairsOfDifferentEntriesComeFirst(t *testing.T) {
+	pairs, err := drawPairs(7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	again := 0 // pairs of entries that were drawn before
+	for _, pair := range pairs {
+		if seen[pair.entries] {
+			again++
+		} else if again > 0 {
+			t.Fatalf("%s (%s) comes after %d pairs of entries that were drawn before", pair, pair.entries, again)
+		}
+		seen[pair.entries] = true
+	}
+	if len(seen) < 100 || again == 0 {
+		t.Errorf("%d pairs of entries, %d with other parameters", len(seen), again)
+	}
+}
