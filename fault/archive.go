@@ -50,9 +50,12 @@ func (f ArchiveFault) Supported(ctx context.Context, c *cluster.Cluster) error {
 	return nil
 }
 
-// Footprint of an archive that is stuck: it has the archive for itself, and the links, over which each switch sends a whole WAL file.
+// Footprint of an archive that is stuck: it has the archive and the archiver for itself, and the links, over which each switch sends a
+// whole WAL file.
 func (f ArchiveFault) Footprint() Footprint {
-	return Footprint{Needs: []string{f.Target.String()}, Holds: append(bothLinks(), "archive of "+f.Target.String())}
+	return Footprint{
+		Needs: []string{f.Target.String()}, Holds: append(bothLinks(), "archive of "+f.Target.String(), "processes of "+f.Target.String()),
+	}
 }
 
 // Bind finds the primary; a standby archives nothing.
@@ -94,7 +97,26 @@ func (b *stuckArchive) Inject(ctx context.Context) (Active, error) {
 	if err := b.setting.change(ctx); err != nil {
 		return b, err
 	}
+	if err := b.attended(ctx); err != nil {
+		return b, err
+	}
 	return b, b.provoke(ctx)
+}
+
+// attended waits for an archiver. PostgreSQL starts none within 10 s of the last, which a restart after a crash may meet, and then when its
+// postmaster next has something to do: the connection that each look makes.
+func (b *stuckArchive) attended(ctx context.Context) error {
+	return await(ctx, "an archiver on "+b.node.Name(), func(ctx context.Context) (string, error) {
+		archivers, err := b.node.PIDs(ctx, cluster.Archiver)
+		if err != nil || len(archivers) > 0 {
+			return "", err
+		}
+		conn, err := b.node.Connect(ctx, cluster.Admin)
+		if err != nil {
+			return "", err
+		}
+		return "there is none", conn.Close(ctx)
+	})
 }
 
 // provoke gives the archiver something to do, and wakes it if it waits after failures.

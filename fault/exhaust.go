@@ -30,9 +30,10 @@ func (f ExhaustConnections) String() string { return "exhaust-connections(" + f.
 // Supported is always true.
 func (f ExhaustConnections) Supported(context.Context, *cluster.Cluster) error { return nil }
 
-// Footprint of no free slot: clients that connect get no answer.
+// Footprint of no free slot: clients that connect get no answer. A hundred hashes of passwords take their CPU.
 func (f ExhaustConnections) Footprint() Footprint {
-	return Footprint{Needs: []string{f.Target.String()}, Takes: []string{f.Target.String()}}
+	t := f.Target.String()
+	return Footprint{Needs: []string{t}, Takes: []string{t}, Holds: []string{"CPU of " + t}}
 }
 
 // Bind finds the node and how many slots it has.

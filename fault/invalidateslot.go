@@ -30,10 +30,10 @@ func (f InvalidateSlot) String() string { return "invalidate-slot(" + f.Target.S
 // Supported is always true.
 func (f InvalidateSlot) Supported(context.Context, *cluster.Cluster) error { return nil }
 
-// Footprint of a slot; the walreceiver is stopped on the way.
+// Footprint of a slot; the walreceiver is stopped on the way, and the checkpointer and the archiver have to work.
 func (f InvalidateSlot) Footprint() Footprint {
 	print := slotFootprint(f.Target)
-	print.Holds = append(print.Holds, "processes of "+f.Target.String())
+	print.Holds = append(print.Holds, "processes of "+f.Target.String(), "processes of "+wordPrimary)
 	return print
 }
 
