@@ -57,15 +57,7 @@ func (c *Cluster) Close(ctx context.Context) error {
 	}
 	var group errgroup.Group
 	for _, n := range c.nodes {
-		n.disconnect(ctx)
-		group.Go(func() error { return n.removeBesides(ctx) })
-		group.Go(func() error {
-			err := remove(ctx, c.docker, n.pod.postgres)
-			if err == nil && n.DiskHolder() != "" {
-				err = c.removeDisk(ctx, n)
-			}
-			return err
-		})
+		group.Go(func() error { return n.removePostgres(ctx) })
 		group.Go(func() error { return remove(ctx, c.docker, n.pod.sandbox) })
 	}
 	err := group.Wait()

@@ -93,12 +93,26 @@ func (c *Cluster) startContainer(ctx context.Context, n *Node, t template) error
 	return err
 }
 
-// removePostgres removes PostgreSQL's containers and volumes of every node, whatever runs in them.
 func (c *Cluster) removePostgres(ctx context.Context) error {
 	var group errgroup.Group
 	for _, n := range c.nodes {
-		n.disconnect(ctx)
-		group.Go(func() error { return remove(ctx, c.docker, n.pod.postgres) })
+		group.Go(func() error { return n.removePostgres(ctx) })
 	}
+	return group.Wait()
+}
+
+// removePostgres removes all of the node but its sandbox: PostgreSQL's container, whatever runs in it, with its volumes, what ran
+// beside it, and the disk.
+func (n *Node) removePostgres(ctx context.Context) error {
+	n.disconnect(ctx)
+	var group errgroup.Group
+	group.Go(func() error { return n.removeBesides(ctx) })
+	group.Go(func() error {
+		err := remove(ctx, n.cluster.docker, n.pod.postgres)
+		if err == nil && n.DiskHolder() != "" {
+			err = n.cluster.removeDisk(ctx, n)
+		}
+		return err
+	})
 	return group.Wait()
 }

@@ -57,6 +57,8 @@ var _ = Describe("A pair that is reset", Label("reset"), Ordered, func() {
 		}
 		_, err = old[0].Kill(ctx)
 		Expect(err).NotTo(HaveOccurred())
+		_, err = old[1].StartBeside(ctx, nil, "/agent")
+		Expect(err).NotTo(HaveOccurred())
 
 		pair, err = pair.Reset(ctx, cluster.Config{Topology: pair.Topology(), Image: ready.Postgres, Sandbox: ready.Sandbox, Labels: labels, Recorder: later})
 		Expect(err).NotTo(HaveOccurred())
@@ -76,6 +78,8 @@ var _ = Describe("A pair that is reset", Label("reset"), Ordered, func() {
 		DeferCleanup(docker.Close)
 		_, err = docker.ContainerInspect(ctx, old[0].Container(), client.ContainerInspectOptions{})
 		Expect(err).To(MatchError(ContainSubstring("No such container")), "the old container is still there")
+		left := shell(ctx, `docker ps -a --format '{{.Names}}' | grep "$1" | sort`, strings.TrimSuffix(old[0].Container(), "pg1"))
+		Expect(strings.Fields(left)).To(ConsistOf(pair.Nodes()[0].Container(), pair.Nodes()[1].Container(), old[0].Sandbox(), old[1].Sandbox()))
 	}, SpecTimeout(specTimeout))
 
 	It("is refused while a rule is left in a sandbox", func(ctx SpecContext) {
