@@ -42,7 +42,11 @@ func (f PauseFault) Bind(ctx context.Context, r *Runner) (Bound, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &paused{node: node, peers: r.Cluster.Peers(node)}, nil
+	frozen, err := node.Paused(ctx)
+	if err == nil && frozen {
+		err = fmt.Errorf("%s is paused already: it would prove nothing", node)
+	}
+	return &paused{node: node, peers: r.Cluster.Peers(node)}, err
 }
 
 // paused is a node to pause, and, after Inject, paused.

@@ -18,7 +18,7 @@ func endingSpecs(bench func() *bench) {
 	// says waits until the node's log says something after an offset.
 	says := func(ctx context.Context, n *cluster.Node, from int64, text string) {
 		GinkgoHelper()
-		Eventually(n.Log).WithContext(ctx).WithArguments(from).WithTimeout(30 * time.Second).WithPolling(50 * time.Millisecond).
+		Eventually(n.Log).WithContext(ctx).WithArguments(from).WithTimeout(works).WithPolling(50 * time.Millisecond).
 			Should(ContainSubstring(text))
 	}
 	from := func(ctx context.Context, n *cluster.Node) int64 {
@@ -66,7 +66,7 @@ func endingSpecs(bench func() *bench) {
 		Expect(b.runner.Run(ctx, fault.Shutdown{Target: fault.Standby(), Mode: mode, Restart: true}, func(ctx context.Context) error {
 			Expect(knocks(standby)).To(MatchError(ContainSubstring("refused")))
 			Expect(knocks(primary)).To(Succeed())
-			Eventually(standby.Running).WithContext(ctx).WithTimeout(30 * time.Second).WithPolling(20 * time.Millisecond).Should(BeFalse())
+			Eventually(standby.Running).WithContext(ctx).WithTimeout(works).WithPolling(20 * time.Millisecond).Should(BeFalse())
 			data, err := standby.ControlData(ctx)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(data.State).To(Equal(state))

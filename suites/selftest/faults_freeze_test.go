@@ -18,6 +18,9 @@ import (
 // a fault without effect, never the other way round.
 const hangs = 500 * time.Millisecond
 
+// works is within which something happens that is to happen, on a machine that does much else.
+const works = 30 * time.Second
+
 // freezingSpecs are the specs of processes and containers that stand still; bench gives the pair that they share.
 func freezingSpecs(bench func() *bench) {
 	// frozen is one kind of process: which node's, and how it is seen to stand still by other means than the fault's own.
@@ -80,13 +83,27 @@ func freezingSpecs(bench func() *bench) {
 		Expect(err).To(MatchError(fault.ErrNoTarget))
 	}, SpecTimeout(faultTimeout))
 
+	It("pause of a node on which no PostgreSQL runs, and of one that is paused already", Label("long"), func(ctx SpecContext) {
+		b := bench()
+		_, standby := b.nodes(ctx)
+		Expect(standby.Stop(ctx, cluster.Fast)).To(Succeed())
+		Expect(b.runner.Run(ctx, fault.Pause(fault.On(standby.Name())), func(ctx context.Context) error {
+			Expect(standby.Paused(ctx)).To(BeTrue())
+			_, err := b.runner.Inject(ctx, fault.Pause(fault.On(standby.Name())))
+			Expect(err).To(MatchError(ContainSubstring("paused already")))
+			return nil
+		})).To(Succeed())
+		Expect(standby.Start(ctx)).To(Succeed())
+		b.whole(ctx)
+	}, SpecTimeout(faultTimeout))
+
 	It("pause: the node is silent, its network is not, and it goes on as if nothing had been", func(ctx SpecContext) {
 		b := bench()
 		primary, standby := b.nodes(ctx)
 		Expect(b.runner.Run(ctx, fault.Pause(fault.On(standby.Name())), func(ctx context.Context) error {
 			Expect(knocks(standby)).To(Succeed(), "the kernel makes the connection")
-			Expect(connects(ctx, standby)).To(MatchError(context.DeadlineExceeded))
-			Expect(connects(ctx, primary)).To(Succeed())
+			Expect(connects(ctx, standby, hangs)).To(MatchError(context.DeadlineExceeded))
+			Expect(connects(ctx, primary, works)).To(Succeed())
 			return nil
 		})).To(Succeed())
 		b.whole(ctx)
@@ -124,9 +141,9 @@ done 2>/dev/null; :`)
 	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
 }
 
-// connects opens a session and closes it.
-func connects(ctx context.Context, n *cluster.Node) error {
-	limited, cancel := context.WithTimeout(ctx, hangs)
+// connects opens a session within a time and closes it.
+func connects(ctx context.Context, n *cluster.Node, within time.Duration) error {
+	limited, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	conn, err := n.Connect(limited, cluster.App)
 	if err != nil {
@@ -144,13 +161,14 @@ type sight struct {
 func seenSilent(ctx context.Context, s sight) {
 	GinkgoHelper()
 	Expect(knocks(s.standby)).To(Succeed(), "the kernel makes the connection")
-	Expect(connects(ctx, s.standby)).To(MatchError(context.DeadlineExceeded))
+	Expect(connects(ctx, s.standby, hangs)).To(MatchError(context.DeadlineExceeded))
 	Expect(s.primary.SQL(ctx, `select 1`)).To(Succeed())
 }
 
 // seenStanding expects the standby's position to stand still while the primary's goes on and says that it streams.
 func seenStanding(ctx context.Context, s sight) {
 	GinkgoHelper()
+	goesOn(ctx, s.primary) // what had arrived is replayed by then
 	replayed := lsn(ctx, s.standby)
 	goesOn(ctx, s.primary)
 	Expect(lsn(ctx, s.standby)).To(Equal(replayed))
@@ -162,7 +180,7 @@ func seenStanding(ctx context.Context, s sight) {
 func goesOn(ctx context.Context, primary *cluster.Node) {
 	GinkgoHelper()
 	written := lsn(ctx, primary)
-	Eventually(lsn).WithContext(ctx).WithArguments(primary).WithTimeout(30 * time.Second).WithPolling(50 * time.Millisecond).
+	Eventually(lsn).WithContext(ctx).WithArguments(primary).WithTimeout(works).WithPolling(50 * time.Millisecond).
 		Should(BeNumerically(">", written))
 }
 
@@ -173,16 +191,18 @@ func seenReceiving(ctx context.Context, s sight) {
 		Expect(s.primary.Query(ctx, `select max(flush_lsn)::text from pg_stat_replication`, nil, &at)).To(Succeed())
 		return at
 	}
-	Eventually(flushed).WithContext(ctx).WithTimeout(30 * time.Second).WithPolling(50 * time.Millisecond).ShouldNot(Equal(flushed(ctx)))
+	Eventually(flushed).WithContext(ctx).WithTimeout(works).WithPolling(50 * time.Millisecond).ShouldNot(Equal(flushed(ctx)))
 	Expect(lsn(ctx, s.standby)).To(Equal(replayed))
 }
 
 func seenNoCheckpoint(ctx context.Context, s sight) {
 	GinkgoHelper()
-	var waiting string // the fault's own question, as others see it
-	query := `select coalesce(max(wait_event), '') from pg_stat_activity where query = 'checkpoint' and state = 'active'`
-	Expect(s.primary.Query(ctx, query, nil, &waiting)).To(Succeed())
-	Expect(waiting).To(HavePrefix("Checkpoint"))
+	waiting := func(ctx context.Context) (on string, err error) { // the fault's own question, as others see it
+		query := `select coalesce(max(wait_event), '') from pg_stat_activity where query = 'checkpoint' and state = 'active'`
+		err = s.primary.Query(ctx, query, nil, &on)
+		return on, err
+	}
+	Eventually(waiting).WithContext(ctx).WithTimeout(works).WithPolling(50 * time.Millisecond).Should(HavePrefix("Checkpoint"))
 	data, err := s.primary.ControlData(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	goesOn(ctx, s.primary)
@@ -206,7 +226,7 @@ func seenUnarchived(ctx context.Context, s sight) {
 
 func seenHanging(ctx context.Context, s sight) {
 	GinkgoHelper()
-	Expect(connects(ctx, s.standby)).To(Succeed())
+	Expect(connects(ctx, s.standby, works)).To(Succeed())
 	limited, cancel := context.WithTimeout(ctx, hangs)
 	defer cancel()
 	_, err := s.session.Exec(limited, `select 1`) // the context's end closes it

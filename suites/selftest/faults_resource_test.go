@@ -51,7 +51,7 @@ func resourceSpecs(bench func() *bench) {
 		Expect(err).NotTo(HaveOccurred())
 		press := fault.MemoryPressure{Target: fault.Standby(), Headroom: 16 << 20}
 		Expect(b.runner.Run(ctx, press, func(ctx context.Context) error {
-			const file = 160 << 20
+			const file = 128 << 20
 			cached := cachedAfterWriting(ctx, standby, file)
 			Expect(cached).To(BeNumerically("<", file), "what is cached of a file of %d bytes and all others", file)
 			return nil
