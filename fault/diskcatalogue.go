@@ -20,6 +20,25 @@ func diskEntries() []Entry {
 			New:    func(a Args) (Fault, error) { return DiskReadOnly{a.target("target"), a.bool("restart")}, nil },
 		},
 		{
+			Name: "disk-slow", Group: GroupDisk, Imitates: "a worn or shared disk, a controller without its write cache", Mechanism: "a FUSE layer below the loop device",
+			Params: []Param{
+				target,
+				{Name: "sync", Kind: KindDuration, Default: "100ms", Draw: []string{"100ms"}},
+				{Name: "rate", Kind: KindInt, Default: "0", Draw: []string{"0"}},
+			},
+			New: func(a Args) (Fault, error) {
+				f := DiskSlow{Target: a.target("target"), Sync: a.duration("sync"), Rate: a.int("rate")}
+				return f, f.check()
+			},
+		},
+		{
+			Name: "disk-error", Group: GroupDisk, Imitates: "bad sectors under WAL", Mechanism: "a FUSE layer below the loop device",
+			Params: []Param{target, restart},
+			New: func(a Args) (Fault, error) {
+				return DiskError{Target: a.target("target"), Restart: a.bool("restart")}, nil
+			},
+		},
+		{
 			Name: "torn-wal", Group: GroupDisk, Imitates: "power lost while a WAL page was written, by a disk that lies", Mechanism: "kill, then zeros for the last sectors of WAL",
 			Params: []Param{target, restart},
 			New:    func(a Args) (Fault, error) { return TornWAL{a.target("target"), a.bool("restart")}, nil },

@@ -44,14 +44,11 @@ type diskFull struct {
 }
 
 // Undo removes the file.
-func (b *diskFull) Undo() []intent.Action {
-	argv := []string{"/agent", "disk", "drain"}
-	return []intent.Action{{Kind: intent.Exec, Node: b.node.Name(), Container: b.node.DiskHolder(), User: "0", Argv: argv}}
-}
+func (b *diskFull) Undo() []intent.Action { return diskUndo(b.node, "drain") }
 
 // Inject fills the disk.
 func (b *diskFull) Inject(ctx context.Context) (Active, error) {
-	_, err := b.node.Disk(ctx, "fill", "0")
+	_, err := b.node.Disk(ctx, "fill")
 	b.at = time.Now()
 	return b, err
 }

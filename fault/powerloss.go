@@ -59,9 +59,9 @@ const (
 
 func (b *powerLoss) Momentary() {}
 
-// Undo starts the container, which is dead from the fault on.
+// Undo starts the container, and stops it before that, should the tester have died before it did.
 func (b *powerLoss) Undo() []intent.Action {
-	return []intent.Action{{Kind: intent.Start, Node: b.node.Name(), Container: b.node.Container()}}
+	return []intent.Action{{Kind: intent.Restart, Node: b.node.Name(), Container: b.node.Container()}}
 }
 
 // writeBoth writes the files $2 (synced) and $3 (not) in the folder $1.

@@ -28,7 +28,10 @@ const (
 // ErrDisk is wrapped by the error of a cluster whose nodes cannot have the disks that its topology asks for on this engine.
 var ErrDisk = errors.New("a disk of the node's own cannot be made here")
 
-// diskRequest is the container that holds a node's disk: the agent again, with what loop devices and file systems take and nothing else. It has no network.
+// mountRefused is in what an engine answers that cannot mount a volume's device: it has no status of its own.
+const mountRefused = "failed to mount local volume"
+
+// diskRequest is the container that holds a node's disk: the agent again, with what loop devices, FUSE and file systems take and nothing else. It has no network.
 func (c *Cluster) diskRequest(n *Node) testcontainers.ContainerRequest {
 	return testcontainers.ContainerRequest{
 		Name:           n.pod.disk,
@@ -41,8 +44,8 @@ func (c *Cluster) diskRequest(n *Node) testcontainers.ContainerRequest {
 			host.ReadonlyRootfs = true
 			host.CapDrop = []string{"ALL"}
 			host.CapAdd = []string{"SYS_ADMIN", "MKNOD", "DAC_OVERRIDE"}
-			host.SecurityOpt = []string{"apparmor=unconfined"} // its default profile forbids mounting, whatever the capabilities
-			host.DeviceCgroupRules = []string{"b 7:* rwm", "c 10:237 rwm"}
+			host.SecurityOpt = []string{"apparmor=unconfined"}                             // its default profile forbids mounting, whatever the capabilities
+			host.DeviceCgroupRules = []string{"b 7:* rwm", "c 10:237 rwm", "c 10:229 rwm"} // loop devices, their control, FUSE
 		},
 	}
 }

@@ -40,16 +40,17 @@ func (n *Node) Start(ctx context.Context) error {
 	return nil
 }
 
-// startScript says how long the log $1 is and starts PostgreSQL without waiting for it. A postmaster.pid that a killed container has left names a
-// process of its earlier life: with that PID in use again PostgreSQL would not start, or its old word that it is ready would be believed.
+// startScript says how long the log $1 is and starts PostgreSQL without waiting for it. A lock file (of the data folder, of a socket) that a killed container
+// has left names a process of its earlier life: with that PID in use again PostgreSQL would not start, or its old word that it is ready would be believed.
 const startScript = `set -e
 if [ -e "$1" ]; then wc -c <"$1"; else echo 0; fi
-if [ -r "$PGDATA/postmaster.pid" ]; then
+for lock in "$PGDATA/postmaster.pid" "$PGHOST"/.s.PGSQL.*.lock; do
+	[ -r "$lock" ] || continue
 	pid= name=
-	read -r pid <"$PGDATA/postmaster.pid" || :
+	read -r pid <"$lock" || :
 	{ read -r name <"/proc/${pid#-}/comm"; } 2>/dev/null || :
-	case $name in postgres|postmaster) ;; *) rm -f "$PGDATA/postmaster.pid" ;; esac
-fi
+	case $name in postgres|postmaster) ;; *) rm -f "$lock" ;; esac
+done
 pg_ctl -D "$PGDATA" -W -l "$1" start >/dev/null`
 
 // launch starts PostgreSQL and waits for its own word that it is ready: a look at a file, where connections that come too early

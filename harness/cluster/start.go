@@ -118,12 +118,17 @@ func (c *Cluster) startPod(ctx context.Context, n *Node, t template, ready <-cha
 }
 
 func (c *Cluster) createPostgres(ctx context.Context, n *Node, t template) (testcontainers.Container, error) {
-	if n.DiskHolder() != "" {
-		if err := c.startDisk(ctx, n); err != nil {
-			return nil, err
-		}
+	if n.DiskHolder() == "" {
+		return create(ctx, c.postgresRequest(n, t.reference()))
 	}
-	return create(ctx, c.postgresRequest(n, t.reference()))
+	if err := c.startDisk(ctx, n); err != nil {
+		return nil, err
+	}
+	postgres, err := create(ctx, c.postgresRequest(n, t.reference()))
+	if err != nil && strings.Contains(err.Error(), mountRefused) {
+		err = fmt.Errorf("%w: %w", ErrDisk, err)
+	}
+	return postgres, err
 }
 
 func (c *Cluster) startSandbox(ctx context.Context, n *Node) error {

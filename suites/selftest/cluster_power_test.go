@@ -111,7 +111,9 @@ var _ = Describe("A node", Label("cluster"), Ordered, func() {
 		Expect(err).NotTo(HaveOccurred())
 		other = strings.TrimSpace(other)
 		left := other + "\n" + standby.DataDir() + "\n1\n5432\n/pg/run\n*\n1 1\nready   \n"
-		Expect(standby.WriteFile(ctx, standby.DataDir()+"/postmaster.pid", []byte(left))).To(Succeed())
+		for _, lock := range []string{standby.DataDir() + "/postmaster.pid", "/pg/run/.s.PGSQL.5432.lock"} {
+			Expect(standby.WriteFile(ctx, lock, []byte(left))).To(Succeed())
+		}
 		Expect(standby.Start(ctx)).To(Succeed())
 		_, err = standby.Shell(ctx, `kill "$1"`, other)
 		Expect(err).NotTo(HaveOccurred())

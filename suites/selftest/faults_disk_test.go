@@ -62,6 +62,7 @@ var _ = Describe("Faults of disks", Label("faults", "disk"), Ordered, ContinueOn
 	BeforeAll(func(ctx SpecContext) {
 		topology := cluster.Pair(cluster.Async)
 		topology.Disk = cluster.LoopDisk
+		topology.Rows = 1000
 		b = startBench(ctx, topology)
 		primary, standby = b.nodes(ctx)
 	}, NodeTimeout(specTimeout))
@@ -102,15 +103,71 @@ var _ = Describe("Faults of disks", Label("faults", "disk"), Ordered, ContinueOn
 		b.whole(ctx)
 	}, SpecTimeout(faultTimeout))
 
+	It("slow: a commit takes as long as the disk, and nothing fails", func(ctx SpecContext) {
+		const slower = 300 * time.Millisecond
+		Expect(b.runner.Run(ctx, fault.DiskSlow{Target: fault.Primary(), Sync: slower}, func(ctx context.Context) error {
+			began := time.Now()
+			_, err := b.pair.Mark(ctx, primary)
+			Expect(time.Since(began)).To(BeNumerically(">=", slower))
+			return err
+		})).To(Succeed())
+		b.whole(ctx)
+	}, SpecTimeout(faultTimeout))
+
+	It("slow: bytes pass at the rate that was given", Label("long"), func(ctx SpecContext) {
+		Expect(b.runner.Run(ctx, fault.DiskSlow{Target: fault.Standby(), Rate: 1 << 20}, func(ctx context.Context) error {
+			began := time.Now()
+			_, err := standby.Shell(ctx, `dd if=/dev/zero of=/pg/bulk bs=65536 count=16 conv=fsync 2>/dev/null && rm /pg/bulk`)
+			Expect(time.Since(began)).To(BeNumerically(">=", time.Second))
+			return err
+		})).To(Succeed())
+		b.whole(ctx)
+	}, SpecTimeout(faultTimeout))
+
+	It("error under WAL: PostgreSQL panics rather than acknowledge, and loses nothing that it has acknowledged", func(ctx SpecContext) {
+		token, err := b.pair.Mark(ctx, primary)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.runner.Run(ctx, fault.DiskError{Target: fault.Primary(), Restart: true}, func(ctx context.Context) error {
+			Eventually(primary.Log).WithContext(ctx).WithArguments(int64(0)).WithTimeout(time.Minute).WithPolling(100 * time.Millisecond).
+				Should(And(ContainSubstring("PANIC:"), ContainSubstring("Input/output error")))
+			Eventually(primary.Running).WithContext(ctx).WithTimeout(time.Minute).WithPolling(50*time.Millisecond).Should(BeFalse(), "its recovery cannot read WAL")
+			Expect(knocks(standby)).To(Succeed())
+			return nil
+		})).To(Succeed())
+		Expect(primary.AwaitMark(ctx, token)).To(Succeed())
+		b.whole(ctx)
+	}, SpecTimeout(faultTimeout))
+
+	It("error under a table: reading it fails, and only it", func(ctx SpecContext) {
+		var file string
+		Expect(standby.Query(ctx, "select pg_relation_filepath('app.ballast')", nil, &file)).To(Succeed())
+		read := func(ctx context.Context, table string) error {
+			var rows int
+			return standby.Query(ctx, "select count(*) from "+table, nil, &rows)
+		}
+		Expect(b.runner.Run(ctx, fault.DiskError{Target: fault.Standby(), Path: file}, func(ctx context.Context) error {
+			Expect(read(ctx, "app.ballast")).To(MatchError(ContainSubstring("Input/output error")))
+			return read(ctx, "app.ledger")
+		})).To(Succeed())
+		Expect(read(ctx, "app.ballast")).To(Succeed())
+		b.whole(ctx)
+	}, SpecTimeout(faultTimeout))
+
+	It("error of a file that is not there, or elsewhere", func(ctx SpecContext) {
+		for _, path := range []string{"no/such/file", "../log/postgresql.log"} {
+			_, err := b.runner.Inject(ctx, fault.DiskError{Target: fault.Standby(), Path: path})
+			Expect(err).To(MatchError(fault.ErrNoTarget))
+		}
+	}, SpecTimeout(faultTimeout))
+
 	DescribeTable("is found to have no effect", func(ctx SpecContext, harm fault.Fault, spoil func(context.Context, *cluster.Node) error) {
 		_, err := b.runner.Inject(ctx, spoilt{harm, func(ctx context.Context) { Expect(spoil(ctx, standby)).To(Succeed()) }})
 		expectNoEffect(err, "after injection")
 		b.whole(ctx)
 	},
-		Entry("full, if the space is given back", fault.DiskFull{Target: fault.Standby(), Restart: true}, func(ctx context.Context, n *cluster.Node) error {
-			_, err := n.Disk(ctx, "drain")
-			return err
-		}, SpecTimeout(faultTimeout)),
+		Entry("full, if the space is given back", fault.DiskFull{Target: fault.Standby(), Restart: true}, asked("drain"), SpecTimeout(faultTimeout)),
+		Entry("slow, if nothing is held up", fault.DiskSlow{Target: fault.Standby(), Sync: time.Minute}, asked("slow", "0", "0"), SpecTimeout(faultTimeout)),
+		Entry("error, if the disk is mended", fault.DiskError{Target: fault.Standby(), Restart: true}, asked("mend"), SpecTimeout(faultTimeout)),
 		Entry("read-only, if the disk is mounted anew", fault.DiskReadOnly{Target: fault.Standby(), Restart: true}, remount, SpecTimeout(faultTimeout)),
 		Entry("power loss, if what was not synced is still there", fault.PowerLoss{Target: fault.Standby(), Restart: true}, func(ctx context.Context, n *cluster.Node) error {
 			if err := n.StartContainer(ctx); err != nil {
@@ -147,6 +204,14 @@ var _ = Describe("Faults of disks", Label("faults", "disk"), Ordered, ContinueOn
 		}
 	}, SpecTimeout(cleanupTimeout))
 })
+
+// asked is one of the agent's disk commands, beside a node.
+func asked(command ...string) func(context.Context, *cluster.Node) error {
+	return func(ctx context.Context, n *cluster.Node) error {
+		_, err := n.Disk(ctx, command...)
+		return err
+	}
+}
 
 // remount has a node's container mount its disk anew.
 func remount(ctx context.Context, n *cluster.Node) error {

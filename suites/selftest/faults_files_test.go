@@ -2,6 +2,7 @@ package selftest
 
 import (
 	"context"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -86,7 +87,11 @@ var _ = Describe("Faults of files", Label("faults", "disk"), Ordered, ContinueOn
 
 	It("the disk that many share is not broken", func(ctx SpecContext) {
 		for _, harm := range []fault.Fault{
-			fault.PowerLoss{Target: fault.Primary()}, fault.DiskFull{Target: fault.Primary()}, fault.DiskReadOnly{Target: fault.Primary()},
+			fault.PowerLoss{Target: fault.Primary()},
+			fault.DiskFull{Target: fault.Primary()},
+			fault.DiskReadOnly{Target: fault.Primary()},
+			fault.DiskSlow{Target: fault.Primary(), Sync: time.Second},
+			fault.DiskError{Target: fault.Primary()},
 		} {
 			_, err := b.runner.Inject(ctx, harm)
 			Expect(err).To(MatchError(fault.ErrUnsupported))

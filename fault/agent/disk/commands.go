@@ -1,15 +1,88 @@
 package disk
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
+
+type command struct {
+	name string
+	args int
+	do   func(ctx context.Context, args []string, out io.Writer) error
+}
+
+// commands are what the disk can be asked for. All of them may be repeated.
+func commands() []command {
+	return []command{
+		{"hold", 0, func(ctx context.Context, _ []string, _ io.Writer) error { return hold(ctx) }},
+		{"device", 0, func(ctx context.Context, _ []string, out io.Writer) error { return device(ctx, out) }},
+		{"state", 0, on(func(root string, _ []string, out io.Writer) error { return state(root, out) })},
+		{"sync", 0, on(func(root string, _ []string, _ io.Writer) error { return syncAll(root) })},
+		{"lose", 0, on(func(root string, _ []string, _ io.Writer) error { return lose(root) })},
+		{"abort", 0, on(func(root string, _ []string, _ io.Writer) error { return abort(root) })},
+		{"try", 0, on(func(root string, _ []string, _ io.Writer) error { return try(root) })},
+		{"fill", 0, on(func(root string, _ []string, _ io.Writer) error { return fill(root) })},
+		{"drain", 0, on(func(root string, _ []string, _ io.Writer) error { return drain(root) })},
+		{"read", 1, on(func(root string, args []string, out io.Writer) error { return read(root, args[0], out) })},
+		{"probe", 1, on(func(root string, args []string, _ io.Writer) error { return probe(filepath.Join(root, args[0])) })},
+		{"break", 1, shatter},
+		{"mend", 0, ordered(order{Broken: &[]extent{}})},
+		{"slow", 2, slowDown},
+		{"count", 0, ordered(order{})},
+	}
+}
+
+// on is a command that works on the mounted file system.
+func on(work func(root string, args []string, out io.Writer) error) func(context.Context, []string, io.Writer) error {
+	return func(_ context.Context, args []string, out io.Writer) error {
+		return mounted(func(root string) error { return work(root, args, out) })
+	}
+}
+
+// ordered is a command that only tells the holder, and prints its counters.
+func ordered(given order) func(context.Context, []string, io.Writer) error {
+	return func(ctx context.Context, _ []string, out io.Writer) error {
+		counted, err := tell(ctx, given)
+		if err == nil {
+			fmt.Fprintln(out, counted.Refused, counted.Delayed)
+		}
+		return err
+	}
+}
+
+// shatter has reads and writes of a file, or of what is in a folder now, refused. The path is one below the file system's root.
+func shatter(ctx context.Context, args []string, out io.Writer) error {
+	return mounted(func(root string) error {
+		broken, err := extentsOf(filepath.Join(root, args[0]))
+		if err != nil {
+			return err
+		}
+		return ordered(order{Broken: &broken})(ctx, nil, out)
+	})
+}
+
+// slowDown has each flush take so many microseconds longer, and so many bytes pass in a second.
+func slowDown(ctx context.Context, args []string, out io.Writer) error {
+	micros, err := strconv.ParseUint(args[0], 10, 40)
+	if err != nil {
+		return fmt.Errorf("disk slow: %w", err)
+	}
+	rate, err := strconv.ParseUint(args[1], 10, 40)
+	if err != nil {
+		return fmt.Errorf("disk slow: %w", err)
+	}
+	slow := slowness{Sync: time.Duration(micros) * time.Microsecond, Rate: int64(rate)}
+	return ordered(order{Slow: &slow})(ctx, nil, out)
+}
 
 // The ioctl by which ext4 and xfs stop at once, and what says that nothing more is written, not even the journal
 // (EXT4_IOC_SHUTDOWN and EXT4_GOING_FLAGS_NOLOGFLUSH in fs/ext4/ext4.h).
@@ -65,8 +138,8 @@ func try(root string) error {
 // ballastName is the file that fills the file system.
 const ballastName = "crucible-ballast"
 
-// fill takes all space but so many bytes. Nothing is written: the blocks are reserved.
-func fill(root string, leave uint64) error {
+// fill takes all space. Nothing is written: the blocks are reserved.
+func fill(root string) error {
 	file, err := os.OpenFile(filepath.Join(root, ballastName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("fill: %w", err)
@@ -81,10 +154,7 @@ func fill(root string, leave uint64) error {
 		if err != nil {
 			return err
 		}
-		if free <= leave {
-			return nil
-		}
-		grown, err := grow(file, at, int64(free-leave))
+		grown, err := grow(file, at, int64(free))
 		if err != nil || grown == 0 {
 			return err
 		}

@@ -1,9 +1,10 @@
 // Package disk is a node's disk, and what can be done to it from below: the agent runs it in a container beside the node's, which
-// alone has the capabilities for it (SYS_ADMIN, MKNOD, DAC_OVERRIDE, and the loop devices).
+// alone has the capabilities for it (SYS_ADMIN, MKNOD, DAC_OVERRIDE, the loop devices and FUSE).
 //
 // "agent disk hold" makes an ext4 of 2 GiB in a file without a name, puts a loop device over it, and holds the device until it is ended. The
 // engine mounts that device as the node's volume. When the node's container and this one are gone, the kernel takes the device apart and the file
-// is freed: nothing is left to be removed. The other commands do one thing and end; each mounts the device for itself, in a mount
+// is freed: nothing is left to be removed. Between the device and the file stands a layer of this process's own, served by FUSE, which can hold
+// requests up or refuse them. The other commands do one thing and end; each mounts the device for itself, in a mount
 // namespace of its own, which gives it the same file system that the node has.
 package disk
 
@@ -12,9 +13,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
-	"strconv"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Folder is the volume of the container: there the image's file is made, and there commands mount.
@@ -23,6 +26,7 @@ const Folder = "/image"
 const (
 	imagePath = Folder + "/file"
 	mountPath = Folder + "/mount"
+	layerPath = Folder + "/layer"
 	namePath  = Folder + "/device" // says which device it is
 	errorPath = Folder + "/error"  // or why there is none
 )
@@ -32,39 +36,19 @@ func Run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
 		return errors.New("disk: no command")
 	}
-	command, args := args[0], args[1:]
-	switch {
-	case command == "hold" && len(args) == 0:
-		return hold(ctx)
-	case command == "device" && len(args) == 0:
-		return device(ctx, out)
-	case command == "state" && len(args) == 0:
-		return mounted(func(root string) error { return state(root, out) })
-	case command == "sync" && len(args) == 0:
-		return mounted(syncAll)
-	case command == "lose" && len(args) == 0:
-		return mounted(lose)
-	case command == "abort" && len(args) == 0:
-		return mounted(abort)
-	case command == "try" && len(args) == 0:
-		return mounted(try)
-	case command == "drain" && len(args) == 0:
-		return mounted(drain)
-	case command == "fill" && len(args) == 1:
-		leave, err := strconv.ParseUint(args[0], 10, 63)
-		if err != nil {
-			return fmt.Errorf("disk fill: %w", err)
+	for _, c := range commands() {
+		if c.name == args[0] && c.args == len(args)-1 {
+			return c.do(ctx, args[1:], out)
 		}
-		return mounted(func(root string) error { return fill(root, leave) })
-	case command == "read" && len(args) == 1:
-		return mounted(func(root string) error { return read(root, args[0], out) })
 	}
-	return fmt.Errorf("disk: command %q with %d arguments is not known", command, len(args))
+	return fmt.Errorf("disk: command %q with %d arguments is not known", args[0], len(args)-1)
 }
 
-// hold keeps the device open until ctx ends. What goes wrong is kept for the command device, which the tester asks.
+// hold keeps the device open until ctx ends, and does to it what the commands say. What goes wrong in the making is kept for the
+// command device, which the tester asks.
 func hold(ctx context.Context) error {
-	device, err := makeDevice()
+	t := newTrouble()
+	device, layered, err := makeDevice(t)
 	if err != nil {
 		if err := say(errorPath, err.Error()); err != nil {
 			return err
@@ -73,26 +57,53 @@ func hold(ctx context.Context) error {
 		return nil
 	}
 	defer device.Close()
+	listener, err := new(net.ListenConfig).Listen(ctx, "unix", controlSocket)
+	if err != nil {
+		return err
+	}
 	if err := say(namePath, device.Name()); err != nil {
 		return err
 	}
-	<-ctx.Done()
+	why := ""
+	if layered != nil {
+		why = layered.Error()
+	}
+	serve(ctx, listener, t, why)
 	return nil
 }
 
-func makeDevice() (*os.File, error) {
+// makeDevice makes the disk. Where there is no FUSE (the error layered says why) it is one that cannot be slow or broken.
+func makeDevice(t *trouble) (device *os.File, layered, err error) {
 	if err := os.MkdirAll(mountPath, 0o700); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	file, err := unpack(imagePath)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	defer file.Close()
-	if err := os.Remove(imagePath); err != nil { // the device has it now
-		return nil, err
+	path, layered := serveLayer(layerPath, file, t)
+	if layered != nil {
+		path = imagePath
 	}
-	return attach(file)
+	below, err := openBelow(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer below.Close()
+	if err := os.Remove(imagePath); err != nil { // the device and the layer have it now
+		return nil, nil, err
+	}
+	device, err = attach(below)
+	return device, layered, err
+}
+
+// openBelow opens what the device is to stand on. Not by os.OpenFile, which would wait in the poller of the process that serves it.
+func openBelow(path string) (*os.File, error) {
+	number, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return os.NewFile(uintptr(number), path), nil
 }
 
 // say writes a file whole or not at all.

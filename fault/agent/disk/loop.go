@@ -13,6 +13,7 @@ const (
 	loopMajor    = 7
 	miscMajor    = 10
 	controlMinor = 237
+	fuseMinor    = 229
 	controlPath  = "/dev/loop-control"
 )
 
@@ -44,7 +45,7 @@ func configure(number int, file *os.File) (*os.File, error) {
 	if err := node(path, unix.S_IFBLK, loopMajor, uint32(number)); err != nil {
 		return nil, err
 	}
-	device, err := os.OpenFile(path, os.O_RDWR, 0)
+	device, err := openHigh(path)
 	if err != nil {
 		return nil, fmt.Errorf("loop device: %w", err)
 	}
@@ -63,4 +64,21 @@ func node(path string, kind, major, minor uint32) error {
 		return fmt.Errorf("make %s: %w", path, err)
 	}
 	return nil
+}
+
+// highest is a descriptor that no other file of this process comes up to.
+const highest = 500
+
+// openHigh opens a device under a high descriptor. A process that is killed has its files closed from the lowest on: the layer's
+// connection must go before the device, or the device's last words would wait for an answer for ever.
+func openHigh(path string) (*os.File, error) {
+	low, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	high, err := unix.FcntlInt(uintptr(low), unix.F_DUPFD_CLOEXEC, highest)
+	if err = errors.Join(err, unix.Close(low)); err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(high), path), nil
 }
