@@ -78,19 +78,38 @@ func (n *Node) onDisk(host *container.HostConfig) {
 	host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeVolume, Source: n.pod.disk, Target: volume})
 }
 
-// syncDisks puts what the nodes were made of on their disks: the engine and configure sync nothing, and a power loss would take it.
-func (c *Cluster) syncDisks(ctx context.Context) error {
+// settle puts what the nodes were made of on their disks, and has recovery begin after it: the engine and configure sync nothing, and
+// a power loss would take it.
+func (c *Cluster) settle(ctx context.Context) error {
 	if c.config.Topology.Disk == VolumeDisk {
 		return nil
 	}
+	primary := c.nodes[0]
+	if err := primary.settle(ctx); err != nil {
+		return err
+	}
+	token, err := c.Mark(ctx, primary)
+	if err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
-	for _, n := range c.nodes {
+	for _, n := range c.Peers(primary) {
 		group.Go(func() error {
-			_, err := n.Disk(ctx, "sync")
-			return err
+			if err := n.AwaitMark(ctx, token); err != nil { // then it has replayed the primary's checkpoint
+				return err
+			}
+			return n.settle(ctx)
 		})
 	}
 	return group.Wait()
+}
+
+func (n *Node) settle(ctx context.Context) error {
+	if err := n.SQL(ctx, "CHECKPOINT"); err != nil {
+		return err
+	}
+	_, err := n.Disk(ctx, "sync")
+	return err
 }
 
 // removeDisk removes the holder and the volume, after PostgreSQL's container. What is gone is gone.

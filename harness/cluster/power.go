@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // StopMode is how PostgreSQL is asked to stop.
@@ -34,8 +36,36 @@ func (n *Node) Start(ctx context.Context) error {
 	if err := n.launch(ctx); err != nil {
 		return err
 	}
-	if _, err := n.Role(ctx); err != nil {
+	if err := n.answers(ctx); err != nil {
 		return fmt.Errorf("start: it runs, but: %w", err)
+	}
+	return nil
+}
+
+const (
+	// answersWithin bounds the wait for a standby that has still to replay the roles' passwords.
+	answersWithin = 10 * time.Second
+	// invalidPassword is the SQLSTATE of a password that is wrong, or that the role does not have yet.
+	invalidPassword = "28P01"
+)
+
+// answers asks for the role. A young standby that was killed is open for connections as soon as it is consistent, which can be
+// before it has replayed again what the run began with.
+func (n *Node) answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, answersWithin)
+	defer cancel()
+	var last error
+	err := poll(ctx, func(ctx context.Context) (bool, error) {
+		_, err := n.Role(ctx)
+		var refused *pgconn.PgError
+		if errors.As(err, &refused) && refused.Code == invalidPassword {
+			last = err
+			return false, nil
+		}
+		return true, err
+	})
+	if err != nil {
+		return errFirst(last, err)
 	}
 	return nil
 }

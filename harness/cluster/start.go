@@ -60,7 +60,7 @@ func Start(ctx context.Context, config Config) (c *Cluster, err error) {
 	if err := c.startPostgres(ctx); err != nil {
 		return c, err
 	}
-	return c, c.syncDisks(ctx)
+	return c, c.settle(ctx)
 }
 
 func drawPasswords() map[User]string {
