@@ -42,8 +42,10 @@ func TestProcessKinds(t *testing.T) {
 func TestParseProcesses(t *testing.T) {
 	found, err := parseProcesses("22 1 /usr/bin/postgres -D /pg/data\n51 22 postgres: pg1: checkpointer \n60 22 \n115 22 /usr/bin/postgres -D /pg/data\n")
 	want := []process{
-		{pid: 22, title: "/usr/bin/postgres -D /pg/data"}, {pid: 51, title: "postgres: pg1: checkpointer", child: true},
-		{pid: 60, child: true}, {pid: 115, title: "/usr/bin/postgres -D /pg/data", child: true},
+		{pid: 22, title: "/usr/bin/postgres -D /pg/data"},
+		{pid: 51, title: "postgres: pg1: checkpointer", child: true},
+		{pid: 60, child: true},
+		{pid: 115, title: "/usr/bin/postgres -D /pg/data", child: true},
 	}
 	if err != nil || !slices.Equal(found, want) {
 		t.Errorf("%v, %v", found, err)
