@@ -29,7 +29,7 @@ const (
 // Args are the values of a fault's parameters, one for each, checked.
 type Args map[string]string
 
-var nodeName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
+var nodeName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,30}$`) // as harness/cluster has them
 
 // processes are those that a parameter can name.
 func processes() []string {

@@ -8,12 +8,12 @@ import (
 )
 
 func TestParsePlan(t *testing.T) {
-	text := "# by hand\nat 1.25s for 2s cut from=primary oneway=true\n\n  on rewind-50 kill target=pg2 # there\nat 0s kill-process process=walsender"
+	text := "# by hand\nat 1.25s for 2s cut from=primary oneway=true\n\n  on rewind-50 kill target=pg_2 # there\nat 0s kill-process process=walsender"
 	plan, err := ParsePlan(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "at 1.25s for 2s cut from=primary oneway=true\non rewind-50 kill target=pg2\nat 0s kill-process process=walsender"
+	want := "at 1.25s for 2s cut from=primary oneway=true\non rewind-50 kill target=pg_2\nat 0s kill-process process=walsender"
 	if plan.String() != want {
 		t.Errorf("plan:\n%s\nwant:\n%s", plan, want)
 	}
@@ -24,7 +24,7 @@ func TestParsePlan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	words := "parallel(cut(primary -> standby) for 2s after 1.25s and kill(pg2) at rewind-50 and kill(walsender of primary) after 0s)"
+	words := "parallel(cut(primary -> standby) for 2s after 1.25s and kill(pg_2) at rewind-50 and kill(walsender of primary) after 0s)"
 	if parts.String() != words {
 		t.Errorf("parts %s\nwant  %s", parts, words)
 	}
@@ -40,6 +40,7 @@ func TestPlansThatAreRefused(t *testing.T) {
 		{"# nothing\n", 1, 1, "no step"},
 		{"at 1s kill\nat 1s cutt", 2, 7, `unknown fault "cutt"`},
 		{"at 1s cut from=primray", 1, 16, `unknown role "primray"`},
+		{"at 1s kill target=pg-1", 1, 19, `unknown role "pg-1"`},
 		{"at 1s kill target=clients", 1, 19, `unknown role "clients"`},
 		{"on lunch kill", 1, 4, `unknown point "lunch"`},
 		{"when 1s kill", 1, 1, "want at or on"},

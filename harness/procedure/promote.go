@@ -98,6 +98,21 @@ func (m Manual) settle(ctx context.Context, c *cluster.Cluster, primary *cluster
 	})
 }
 
+// settled makes up for what a failover that was cut short after the promotion did not come to, and makes the slots of those that
+// shall follow.
+func (m Manual) settled(ctx context.Context, c *cluster.Cluster, primary *cluster.Node) error {
+	var done bool
+	err := primary.Query(ctx, `select current_setting('primary_conninfo') = '' and (select timeline_id from pg_control_checkpoint()) = (`+pg.TimelineSQL+`)`,
+		nil, &done)
+	if err != nil {
+		return fmt.Errorf("settings and timeline of %s: %w", primary, err)
+	}
+	if done {
+		return slotsOfPeers(ctx, c, primary)
+	}
+	return m.settle(ctx, c, primary)
+}
+
 // checkpoint waits until pg_control shows the timeline that the node writes.
 func checkpoint(ctx context.Context, c *cluster.Cluster, n *cluster.Node) error {
 	return c.Recorder().Do(history.SpanCheckpoint, n.Name(), func(span *history.Span) error {

@@ -21,7 +21,7 @@ func (m Manual) Rejoin(ctx context.Context, c *cluster.Cluster, old *cluster.Nod
 		if err := m.prepare(ctx, c, old); err != nil {
 			return err
 		}
-		if err := slotsOfPeers(ctx, c, primary); err != nil {
+		if err := m.settled(ctx, c, primary); err != nil {
 			return err
 		}
 		back, err = m.reconcile(ctx, c, old, primary)

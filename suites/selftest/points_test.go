@@ -128,6 +128,9 @@ var _ = Describe("A fault inside the procedure", Label("faults", "points"), Orde
 		p.failoverInterrupted(ctx, fault.AfterPromote, kill)
 		Expect(p.pair.Primary(ctx)).To(Equal(to))
 		p.rejoined(ctx, old)
+		var upstream, slot string
+		Expect(to.Query(ctx, `select current_setting('primary_conninfo'), current_setting('primary_slot_name')`, nil, &upstream, &slot)).To(Succeed())
+		Expect(upstream+slot).To(BeEmpty(), "what the failover did not come to is made up for: the settings of a primary")
 	}, SpecTimeout(faultTimeout))
 })
 
