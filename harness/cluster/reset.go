@@ -10,7 +10,7 @@ import (
 )
 
 // Reset makes a cluster of one whose run is over, as Start would make it, but in the same network and sandboxes, which takes
-// about half the time. PostgreSQL's containers and volumes are removed and made anew from the template, so that nothing of what
+// less time. PostgreSQL's containers and volumes are removed and made anew from the template, so that nothing of what
 // was in them can be left; system identifier and passwords are drawn anew. Addresses stay, and so do the sandboxes' agents: that
 // they hold no rule any more is asked elsewhere (fault.Clean).
 //
