@@ -1,6 +1,8 @@
 package reports
 
 import (
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,5 +78,17 @@ func TestReadsEarlierVersions(t *testing.T) {
 	}
 	if len(report.Runs) != 8 || report.Status != history.Fail || report.Runs[0].Measures[RTO] != 0.182 || report.Runs[3].Phases.Loss.Lost != 36 {
 		t.Errorf("read %d runs, status %q, %+v", len(report.Runs), report.Status, report.Runs[0].Measures)
+	}
+}
+
+func TestReadmeHasEveryMeasure(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range Measures() {
+		if row := "| `" + string(m.Unit) + "` | " + m.Title + " | " + m.Means + " |"; !strings.Contains(string(readme), row) {
+			t.Errorf("README.md has no row\n%s", row)
+		}
 	}
 }
