@@ -44,9 +44,14 @@ func (TwoPhase) Check(run *history.Run) history.Verdict {
 	if node == nil {
 		return unknown("No writable node was read at the end for what became of %s.", count(len(gids), "prepared transaction"))
 	}
+	prepared := make(map[string]bool, len(node.Prepared))
+	for _, gid := range node.Prepared {
+		prepared[gid] = true
+	}
+	moved := movedSince(run, node)
 	var wrong, lost []history.Witness
 	for _, gid := range gids {
-		what, vanished := decisions[gid].judge(node.Decided[gid], slices.Contains(node.Prepared, gid), movedSince(run, node))
+		what, vanished := decisions[gid].judge(node.Decided[gid], prepared[gid], moved)
 		if what == "" {
 			continue
 		}
