@@ -24,17 +24,19 @@ func (Linearizable) Name() string { return "linearizable" }
 func (Linearizable) Applies(run *history.Run) bool { return linear.Applies(run.Ops) }
 
 // Check is a pure function of the run, unless its time runs out.
-func (Linearizable) Check(run *history.Run) history.Verdict {
+func (Linearizable) Check(run *history.Run) history.Verdict { return linearizable(run, linearTime) }
+
+func linearizable(run *history.Run, within time.Duration) history.Verdict {
 	registers, left, err := linearRegisters(run)
 	if err != nil {
 		return unknown("The history is not well-formed and was refused: %v.", err)
 	}
-	result := linear.Check(registers, linearTime)
+	result := linear.Check(registers, within)
 	switch {
 	case len(result.Bad) > 0:
 		return notLinearizable(run, result)
 	case result.TimedAt != "":
-		return unknown("The search for an order ran out of time after %s, at key %q: nothing was found wrong so far.", took(linearTime), result.TimedAt)
+		return unknown("The search for an order ran out of time after %s, at key %q: nothing was found wrong so far.", took(within), result.TimedAt)
 	case result.Ops == 0:
 		return unknown("No operation on a register can be judged%s.", leftOut(left))
 	}

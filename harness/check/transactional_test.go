@@ -176,6 +176,13 @@ func TestTransactionalCheckers(t *testing.T) {
 	}
 }
 
+func TestLinearizableOutOfTime(t *testing.T) {
+	run := &history.Run{Ops: []history.Op{step(history.Write, 1, 0, history.OK, putVersion("x", 1, 1))}}
+	if got := linearizable(run, 0); got.Status != history.Undecided || !strings.Contains(got.Sentence, `ran out of time after 0`) || !strings.Contains(got.Sentence, `key "x"`) {
+		t.Errorf("%s: %s", got.Status, got.Sentence)
+	}
+}
+
 func TestLinearizablePicture(t *testing.T) {
 	run := &history.Run{Ops: []history.Op{
 		step(history.Write, 1, 0, history.OK, putVersion("x", 1, 1)), step(history.Read, 2, 40, history.OK, gotVersion(0, 0)),
