@@ -103,7 +103,7 @@ var _ = Describe("Clock faults", Label("faults", "clock"), Ordered, ContinueOnFa
 		afterwards(ctx)
 	}, SpecTimeout(faultTimeout))
 
-	It("what a dead tester leaves is taken back by make heal", func(ctx SpecContext) {
+	It("what a dead tester leaves is taken back by make heal", Label("long"), func(ctx SpecContext) {
 		bound, err := fault.ClockJump(fault.Primary(), time.Hour).Bind(ctx, b.runner)
 		Expect(err).NotTo(HaveOccurred())
 		_, err = bound.Inject(ctx)
