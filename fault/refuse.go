@@ -40,8 +40,8 @@ func (f Refuse) Bind(ctx context.Context, r *Runner) (Bound, error) {
 	})
 }
 
-// Footprint is that of a one-way link.
-func (f Refuse) Footprint() Footprint { return linkFootprint(pairUp(f.From, f.To, true), true) }
+// Footprint is that of both directions: what is refused is seen only if the refusal comes back.
+func (f Refuse) Footprint() Footprint { return linkFootprint(pairUp(f.From, f.To, false), true) }
 
 // HalfOpen lets connections be made and nothing be said: TCP segments with data vanish in both directions, handshakes and
 // acknowledgements pass.

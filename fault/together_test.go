@@ -21,6 +21,8 @@ func TestTogether(t *testing.T) {
 		{cut, Cut{From: Primary(), To: Standby(), OneWay: true}, false},
 		{Cut{From: Primary(), To: Standby(), OneWay: true}, Cut{From: Standby(), To: Primary(), OneWay: true}, true},
 		{cut, Cut{From: Primary(), To: Clients()}, true},
+		{Cut{From: Primary(), To: Standby(), OneWay: true}, Refuse{From: Standby(), To: Primary()}, false},
+		{Worse{From: Primary(), To: Standby(), OneWay: true, Rate: 1000}, Refuse{From: Standby(), To: Primary()}, false},
 		{Isolate(Primary()), Cut{From: Primary(), To: Clients()}, false},
 		{Kill(Primary()), KillProcess(Primary(), cluster.WALSender), false},
 		{Kill(Primary()), KillContainer(Primary()), false},

@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// addDummy gives the namespace an interface other than loopback, with the address 10.9.9.1/24: a TUN device nobody reads.
-func addDummy(t *testing.T) {
+// addDummy gives the namespace an interface other than loopback, with the address 10.9.9.1/24: a TUN device, from whose descriptor what was
+// sent can be read.
+func addDummy(t *testing.T) (descriptor int) {
 	t.Helper()
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -42,4 +43,5 @@ func addDummy(t *testing.T) {
 	set(unix.SIOCSIFADDR, func(r *unix.Ifreq) error { return r.SetInet4Addr([]byte{10, 9, 9, 1}) })
 	set(unix.SIOCSIFNETMASK, func(r *unix.Ifreq) error { return r.SetInet4Addr([]byte{255, 255, 255, 0}) })
 	set(unix.SIOCSIFFLAGS, func(r *unix.Ifreq) error { r.SetUint16(unix.IFF_UP | unix.IFF_RUNNING); return nil })
+	return fd
 }

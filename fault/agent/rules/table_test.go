@@ -81,21 +81,27 @@ func TestApplyRenewRemove(t *testing.T) {
 	}
 }
 
-func TestLeaseRunsOut(t *testing.T) {
-	table := inNamespace(t)
-	if _, err := table.Apply(t.Context(), []wire.Rule{drop("short", 200*time.Millisecond, "10.0.0.1")}); err != nil {
-		t.Fatal(err)
-	}
+// awaitLapse waits until a rule's lease has run out.
+func awaitLapse(t *testing.T, table *Table, id string) {
+	t.Helper()
 	deadline := time.After(5 * time.Second)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for states(t, table)["short"].LeftMillis > 0 {
+	for states(t, table)[id].LeftMillis > 0 {
 		select {
 		case <-deadline:
 			t.Fatal("the lease did not run out")
 		case <-tick.C:
 		}
 	}
+}
+
+func TestLeaseRunsOut(t *testing.T) {
+	table := inNamespace(t)
+	if _, err := table.Apply(t.Context(), []wire.Rule{drop("short", 200*time.Millisecond, "10.0.0.1")}); err != nil {
+		t.Fatal(err)
+	}
+	awaitLapse(t, table, "short")
 	lapsed, err := table.Renew([]string{"short"}, time.Minute)
 	if err != nil || len(lapsed) != 1 {
 		t.Fatalf("renew after the lease: %v, lapsed %v", err, lapsed)
