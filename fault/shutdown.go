@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgcrucible/pgcrucible/fault/intent"
 	"github.com/pgcrucible/pgcrucible/harness/cluster"
@@ -21,8 +24,8 @@ import (
 // Mechanism: the signal, to the postmaster alone. It needs nothing. Sessions that the harness keeps open count for a smart shutdown as
 // those of any monitoring do.
 //
-// It is momentary: bringing PostgreSQL back is a procedure's work, and Revert does nothing. With Restart, Revert ends a smart shutdown
-// that still waits by a fast one, and starts PostgreSQL.
+// It is momentary: bringing PostgreSQL back is a procedure's work, and Revert does nothing. With Restart, Revert ends a shutdown that still
+// waits, and starts PostgreSQL.
 type Shutdown struct {
 	Target  Target
 	Mode    cluster.StopMode
@@ -69,6 +72,7 @@ type boundShutdown struct {
 	peers   []*cluster.Node
 	session *session // of a smart shutdown: one that goes on
 	logged  int64    // bytes of the log before
+	victims []int
 	at      time.Time
 }
 
@@ -87,6 +91,9 @@ func (b *boundShutdown) Inject(ctx context.Context) (_ Active, err error) {
 	if b.logged, err = b.node.LogSize(ctx); err != nil {
 		return nil, err
 	}
+	if b.victims, err = b.node.PIDs(ctx, cluster.Postmaster); err != nil {
+		return nil, err
+	}
 	if b.fault.Mode == cluster.Smart {
 		if b.session, err = newSession(ctx, b.node); err != nil {
 			return nil, err
@@ -100,14 +107,10 @@ func (b *boundShutdown) Inject(ctx context.Context) (_ Active, err error) {
 // took the signal for. Control: of a smart one the session from before goes on; the other nodes' ports still answer.
 func (b *boundShutdown) Verify(ctx context.Context) (Evidence, error) {
 	evidence := Evidence{At: b.at, Values: map[string]string{"mechanism": signals()[b.fault.Mode].String()}}
-	var control string
-	var err error
-	if b.fault.Mode == cluster.Smart {
-		evidence.Effect, control, err = b.closed(ctx)
-	} else {
-		evidence.Effect = "connections to " + b.node.Name() + " are refused"
-		err = refused(ctx, b.node)
-	}
+	err := try(ctx, func(ctx context.Context) (err error) {
+		evidence.Effect, err = b.closed(ctx)
+		return err
+	})
 	if err != nil {
 		return Evidence{}, err
 	}
@@ -115,31 +118,40 @@ func (b *boundShutdown) Verify(ctx context.Context) (Evidence, error) {
 		return Evidence{}, err
 	}
 	evidence.Control, err = othersAnswer(ctx, b.node, b.peers)
-	evidence.Control = control + evidence.Control
-	return evidence, err
+	if err == nil && b.session != nil {
+		err = b.session.answers(ctx)
+		b.letGo(ctx) // it would hold the server up
+		evidence.Control += ", a session from before is answered"
+	}
+	if err != nil {
+		return Evidence{}, fmt.Errorf("see the control: %w", err)
+	}
+	return evidence, nil
 }
 
-// shuttingDown is cannot_connect_now (documentation, "PostgreSQL Error Codes").
-const shuttingDown = "57P03"
+// closed says how a new session is turned away. One that is let in is an error, and so is one that a server refuses for another reason than its
+// shutdown. A fast shutdown may last: a primary waits for a standby that it cannot reach until wal_sender_timeout.
+func (b *boundShutdown) closed(ctx context.Context) (effect string, err error) {
+	outcome, err := knock(ctx, b.node)
+	if err != nil {
+		return "", err
+	}
+	if outcome == "refused" {
+		return "connections to " + b.node.Name() + " are refused", nil
+	}
+	err = served(ctx, b.node)
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) && strings.Contains(answer.Message, "shutting down") { // SQLSTATE 57P03 is a server that starts, too
+		return "a new session is refused: " + answer.Message, nil
+	}
+	return "", errors.Join(fmt.Errorf("a connection to %s is %s, and not turned away by a server that shuts down", b.node, outcome), err)
+}
 
-// closed waits until a new session is refused while the old one, if it is still held, goes on. After it the session is let go.
-func (b *boundShutdown) closed(ctx context.Context) (effect, control string, err error) {
-	err = try(ctx, func(ctx context.Context) error {
-		err := served(ctx, b.node)
-		if answered(err) == shuttingDown {
-			return nil
-		}
-		return errors.Join(errors.New("a new session is not refused as by a server that shuts down"), err)
-	})
-	if err != nil || b.session == nil {
-		return "", "", err
+func (b *boundShutdown) letGo(ctx context.Context) {
+	if b.session != nil {
+		b.session.close(ctx)
+		b.session = nil
 	}
-	if err := b.session.answers(ctx); err != nil {
-		return "", "", fmt.Errorf("see the control: %w", err)
-	}
-	b.session.close(ctx)
-	b.session = nil
-	return "a new session is refused with SQLSTATE " + shuttingDown, "a session from before is answered, ", nil
 }
 
 // said looks for PostgreSQL's own word in its log.
@@ -155,18 +167,35 @@ func (b *boundShutdown) said(ctx context.Context) error {
 	return nil
 }
 
-// Revert does nothing, or with Restart starts PostgreSQL.
+// Revert does nothing, or with Restart starts PostgreSQL. A shutdown that has not ended is ended: by a fast one, or if that waits too, for a
+// standby that is not reached, by an immediate one.
 func (b *boundShutdown) Revert(ctx context.Context) error {
-	if b.session != nil {
-		b.session.close(ctx)
-		b.session = nil
+	b.letGo(ctx)
+	if !b.fault.Restart {
+		return nil
 	}
-	if b.fault.Restart && b.fault.Mode == cluster.Smart {
-		if err := b.node.Stop(ctx, cluster.Fast); err != nil {
+	now, err := b.node.PIDs(ctx, cluster.Postmaster)
+	if err != nil {
+		return err
+	}
+	if slices.Equal(now, b.victims) { // and not one that a procedure has started since
+		if err := b.end(ctx); err != nil {
 			return err
 		}
 	}
-	return startAgain(ctx, b.node, b.fault.Restart)
+	return startAgain(ctx, b.node, true)
+}
+
+// shutdownWithin is for how long a shutdown is waited for before it is ended in a harder way.
+const shutdownWithin = 10 * time.Second
+
+func (b *boundShutdown) end(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, shutdownWithin)
+	defer cancel()
+	if err := b.node.Stop(limited, cluster.Fast); err == nil || ctx.Err() != nil {
+		return err
+	}
+	return b.node.Stop(ctx, cluster.Immediate)
 }
 
 // VerifyReverted asks, with Restart, whether PostgreSQL answers.

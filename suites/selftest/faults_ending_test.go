@@ -64,7 +64,8 @@ func endingSpecs(bench func() *bench) {
 		primary, standby := b.nodes(ctx)
 		size := from(ctx, standby)
 		Expect(b.runner.Run(ctx, fault.Shutdown{Target: fault.Standby(), Mode: mode, Restart: true}, func(ctx context.Context) error {
-			Expect(knocks(standby)).To(MatchError(ContainSubstring("refused")))
+			Eventually(knocks).WithArguments(standby).WithContext(ctx).WithTimeout(works).WithPolling(20 * time.Millisecond).
+				Should(MatchError(ContainSubstring("refused")))
 			Expect(knocks(primary)).To(Succeed())
 			Eventually(standby.Running).WithContext(ctx).WithTimeout(works).WithPolling(20 * time.Millisecond).Should(BeFalse())
 			data, err := standby.ControlData(ctx)
@@ -95,6 +96,18 @@ func endingSpecs(bench func() *bench) {
 			_, err = session.Exec(ctx, `select 1`)
 			return err
 		})).To(Succeed())
+		b.whole(ctx)
+	}, SpecTimeout(faultTimeout))
+
+	It("shutdown, fast, of a primary whose standby is not reached: it waits, and is ended", Label("long"), func(ctx SpecContext) {
+		b := bench()
+		primary, _ := b.nodes(ctx)
+		_, err := b.runner.Inject(ctx, fault.Cut{From: fault.Primary(), To: fault.Standby()})
+		Expect(err).NotTo(HaveOccurred())
+		_, err = b.runner.Inject(ctx, fault.Shutdown{Target: fault.On(primary.Name()), Mode: cluster.Fast, Restart: true})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(primary.Running(ctx)).To(BeTrue(), "it waits for its standby")
+		Expect(b.runner.Heal(ctx)).To(Succeed())
 		b.whole(ctx)
 	}, SpecTimeout(faultTimeout))
 
