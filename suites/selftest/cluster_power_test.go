@@ -3,6 +3,7 @@ package selftest
 import (
 	"context"
 	"net/url"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -150,3 +151,19 @@ func passwordOf(dsn string) string {
 	password, _ := parsed.User.Password()
 	return password
 }
+
+var _ = Describe("A young standby", Label("cluster", "long"), func() {
+	It("starts although it has still to replay the passwords of its roles", func(ctx SpecContext) {
+		pair, _ := startPair(ctx, cluster.Pair(cluster.Async))
+		primary, standby := pair.Nodes()[0], pair.Nodes()[1]
+		_, err := standby.Kill(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		var age int // in milliseconds, of the first marker, which was written right after the passwords
+		query := `select (extract(epoch from clock_timestamp() - min(at)) * 1000)::int from crucible.marker`
+		Expect(primary.Query(ctx, query, nil, &age)).To(Succeed())
+		_, err = standby.Shell(ctx, `echo "recovery_min_apply_delay = '$1ms'" >>"$PGDATA/postgresql.auto.conf"`, strconv.Itoa(age+4000))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(standby.Start(ctx)).To(Succeed())
+		Expect(standby.Log(ctx, 0)).To(ContainSubstring("has no password assigned"), "else it proves nothing")
+	}, SpecTimeout(specTimeout))
+})

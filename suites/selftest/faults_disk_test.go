@@ -180,6 +180,30 @@ var _ = Describe("Faults of disks", Label("faults", "disk"), Ordered, ContinueOn
 		}, SpecTimeout(faultTimeout)),
 	)
 
+	It("is taken back by make heal", Label("long"), func(ctx SpecContext) {
+		for _, harm := range []fault.Fault{
+			fault.DiskFull{Target: fault.Standby()}, fault.DiskSlow{Target: fault.Standby(), Sync: time.Second}, fault.DiskError{Target: fault.Standby()},
+			fault.DiskReadOnly{Target: fault.Standby()}, fault.PowerLoss{Target: fault.On(standby.Name())},
+		} {
+			By(harm.String())
+			bound, err := harm.Bind(ctx, b.runner)
+			Expect(err).NotTo(HaveOccurred())
+			active, err := bound.Inject(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			_, err = active.Verify(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(heal(ctx, bound.Undo())).To(ContainSubstring("done"))
+			_, err = active.VerifyReverted(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			running, err := standby.Running(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			if !running {
+				Expect(standby.Start(ctx)).To(Succeed())
+			}
+			b.whole(ctx)
+		}
+	}, SpecTimeout(faultTimeout))
+
 	It("leaves no loop device, though the tester is killed by kill -9", func(ctx SpecContext) {
 		docker, err := image.Connect(ctx)
 		Expect(err).NotTo(HaveOccurred())
