@@ -21,7 +21,12 @@ type Case struct {
 
 // String names the case as a spec is named.
 func (c Case) String() string {
-	return fmt.Sprintf("%s, %s, %s, run %d", c.Scenario.Name, c.Procedure.Name(), c.Level, c.Repetition)
+	return fmt.Sprintf("%s, run %d", c.kind(), c.Repetition)
+}
+
+// kind is the case without the number of its repetition.
+func (c Case) kind() string {
+	return fmt.Sprintf("%s, %s, %s", c.Scenario.Name, c.Procedure.Name(), c.Level)
 }
 
 // Cases crosses scenarios, procedures, commit levels and repetitions as the settings ask. What a scenario makes no sense for

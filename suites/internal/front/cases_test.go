@@ -68,3 +68,16 @@ func TestNothingToPlayIsSaidBeforeAnythingStarts(t *testing.T) {
 		}
 	}
 }
+
+// Ginkgo plays what a loop made by the alphabet: run 10 before run 2. The pair goes with the repetition that is played last.
+func TestTheLastRepetitionIsTheOnePlayedLast(t *testing.T) {
+	s := asked(t, "-crucible.scenario=kill-primary", "-crucible.runs=12")
+	f := &Front{Settings: s}
+	cases := Cases(s)
+	slices.SortFunc(cases, func(a, b Case) int { return strings.Compare(a.String(), b.String()) })
+	for i, c := range cases {
+		if got, want := f.last(c), i%12 == 11; got != want {
+			t.Errorf("%s, the %d. of its case: last is %v", c, i%12+1, got)
+		}
+	}
+}

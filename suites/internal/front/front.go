@@ -39,6 +39,7 @@ type Front struct {
 	steps    *reports.Steps
 	out      string
 	stock    scenarios.Stock // the pair between repetitions of one case
+	begun    map[string]int  // how many repetitions of each case have begun
 
 	mu      sync.Mutex
 	results []reports.Result
@@ -90,7 +91,8 @@ func (f *Front) preparing() func(string) {
 // Play plays one case, judges what is on disk, writes the judgement beside it, and keeps the result for the reports.
 func (f *Front) Play(ctx context.Context, c Case) (reports.Result, error) {
 	f.steps.Begin(c.String())
-	dir, played := scenarios.Play(ctx, c.Scenario, f.setup(c))
+	last := f.last(c)
+	dir, played := scenarios.Play(ctx, c.Scenario, f.setup(c, last))
 	f.steps.Close()
 	if dir == "" {
 		return reports.Result{}, played
@@ -119,12 +121,23 @@ func Judge(dir string) (reports.Result, error) {
 	return reports.Result{Run: run, Verdicts: judgement.Verdicts, Phases: judgement.Phases, Dir: dir}, nil
 }
 
-func (f *Front) setup(c Case) scenarios.Setup {
+// last counts the repetitions that begin, whatever their numbers: a suite may play them in any order.
+func (f *Front) last(c Case) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.begun == nil {
+		f.begun = map[string]int{}
+	}
+	f.begun[c.kind()]++
+	return f.begun[c.kind()] >= f.Settings.Runs
+}
+
+func (f *Front) setup(c Case, last bool) scenarios.Setup {
 	s := f.Settings
 	return scenarios.Setup{
 		Ready: f.ready, Labels: f.session.Labels(), Procedure: c.Procedure, Level: c.Level,
 		Seed: s.Seed, Repetition: c.Repetition, Clients: s.Clients, Rate: s.Rate, Rows: s.Rows, MinBefore: s.MinBefore,
-		Stock: &f.stock, Last: c.Repetition == s.Runs, Backlog: int64(s.Backlog) * 1e6, NoChecksums: !s.Checksums,
+		Stock: &f.stock, Last: last, Backlog: int64(s.Backlog) * 1e6, NoChecksums: !s.Checksums,
 		Out: f.out, Keep: s.Keep, Settings: s.Given(), Replay: s.Replay(c.Scenario.Name, c.Procedure.Name(), c.Level, c.Repetition),
 		Log: f.steps.Step,
 	}
