@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pgcrucible/pgcrucible/harness/history"
+	"github.com/pgcrucible/pgcrucible/harness/pg"
 )
 
 // arbitrary makes a history of bytes: anything a recorder could write, and much that none should.
@@ -24,7 +25,7 @@ func arbitrary(data []byte) []history.Op {
 		call := time.Duration(next())
 		op := history.Op{
 			Client: int(next() % 5), Kind: history.Txn, Call: call, Return: call + time.Duration(next()%50) - 1, Outcome: history.Outcome(next() % 5),
-			Isolation: []string{"", "none", "repeatable read", "serializable", "strict serializable", "chaos"}[next()%6], Standby: next()%7 == 0,
+			Isolation: []string{"", "none", "repeatable read", "serializable", "strict serializable", "chaos"}[next()%6], Standby: next()%7 == 0, Timeline: pg.Timeline(next() % 4),
 		}
 		for range next() % 5 {
 			a := history.Access{Key: keys[next()%4], Write: next()%2 == 0}
