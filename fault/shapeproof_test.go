@@ -37,3 +37,22 @@ func TestAVolleyShowsTheEffectOrNot(t *testing.T) {
 		}
 	}
 }
+
+func TestAVolleyShowsWhatIsLeft(t *testing.T) {
+	const ms = time.Millisecond
+	for name, c := range map[string]struct {
+		was Worse
+		m   measured
+		ok  bool
+	}{
+		"whole":         {Worse{Delay: 100 * ms}, measured{sent: 200, came: 200, first: 30 * ms}, true},
+		"a few lost":    {Worse{Loss: 0.3}, measured{sent: 200, came: 181}, true},
+		"still lost":    {Worse{Loss: 0.3}, measured{sent: 200, came: 140}, false},
+		"still doubled": {Worse{Duplicate: 0.3}, measured{sent: 200, came: 201}, false},
+		"still late":    {Worse{Delay: 100 * ms, Jitter: 20 * ms}, measured{sent: 200, came: 200, first: 81 * ms}, false},
+	} {
+		if err := c.was.left(c.m); (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
