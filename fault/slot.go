@@ -89,6 +89,11 @@ func (b *lostSlot) Revert(ctx context.Context) (err error) {
 	return shipWAL(ctx, b.node, b.standby)
 }
 
+// slotStatus says how much WAL the slot keeps, and whether somebody streams through it. That it is in use is not enough: it is so for a
+// moment, too, when a standby asks for WAL that is gone.
+const slotStatus = `select coalesce((select wal_status || case when state = 'streaming' then ' and streaming' else '' end
+	from pg_replication_slots left join pg_stat_replication on pid = active_pid where slot_name = $1), 'missing')`
+
 // removed is how a primary answers who asks for WAL that it does not have any more.
 const removed = "has already been removed"
 
@@ -103,10 +108,9 @@ func (b *lostSlot) VerifyReverted(ctx context.Context) (Evidence, error) {
 	if err != nil {
 		return Evidence{}, err
 	}
-	err = await(ctx, "slot "+b.slot+" to be used", func(ctx context.Context) (string, error) {
-		status, err := asked[string](ctx, b.node, `select coalesce((select wal_status || case when active then ' and active' else '' end
-			from pg_replication_slots where slot_name = $1), 'missing')`, b.slot)
-		if err != nil || strings.HasSuffix(status, "active") || (!follows && status != "missing" && status != "lost") {
+	err = await(ctx, b.standby.Name()+" to stream through slot "+b.slot, func(ctx context.Context) (string, error) {
+		status, err := asked[string](ctx, b.node, slotStatus, b.slot)
+		if err != nil || strings.HasSuffix(status, "streaming") || (!follows && status != "missing" && status != "lost") {
 			return "", err
 		}
 		return "it is " + status, nil
