@@ -20,22 +20,25 @@ func diskEntries() []Entry {
 			New:    func(a Args) (Fault, error) { return DiskReadOnly{a.target("target"), a.bool("restart")}, nil },
 		},
 		{
-			Name: "disk-slow", Group: GroupDisk, Imitates: "a worn or shared disk, a controller without its write cache", Mechanism: "a FUSE layer below the loop device",
-			Params: []Param{
-				target,
-				{Name: "sync", Kind: KindDuration, Default: "100ms", Draw: []string{"100ms"}},
-				{Name: "rate", Kind: KindInt, Default: "0", Draw: []string{"0"}},
-			},
+			Name: "disk-slow", Group: GroupDisk, Imitates: "a worn disk, a controller without its write cache", Mechanism: "a FUSE layer below the loop device",
+			Params: []Param{target, {Name: "sync", Kind: KindDuration, Default: "100ms", Draw: []string{"100ms"}}},
 			New: func(a Args) (Fault, error) {
-				f := DiskSlow{Target: a.target("target"), Sync: a.duration("sync"), Rate: a.int("rate")}
+				return DiskSlow{Target: a.target("target"), Sync: a.duration("sync")}, nil
+			},
+		},
+		{
+			Name: "disk-bandwidth", Group: GroupDisk, Imitates: "a shared disk, a cloud volume out of its credit", Mechanism: "a FUSE layer below the loop device",
+			Params: []Param{target, {Name: "rate", Kind: KindInt, Default: "1000000", Draw: []string{"4000000"}}},
+			New: func(a Args) (Fault, error) {
+				f := DiskSlow{Target: a.target("target"), Rate: a.int("rate")}
 				return f, f.check()
 			},
 		},
 		{
-			Name: "disk-error", Group: GroupDisk, Imitates: "bad sectors under WAL", Mechanism: "a FUSE layer below the loop device",
-			Params: []Param{target, restart},
+			Name: "disk-error", Group: GroupDisk, Imitates: "bad sectors under chosen files", Mechanism: "a FUSE layer below the loop device",
+			Params: []Param{target, {Name: "path", Kind: KindWord, Default: "pg_wal", Words: []string{"pg_wal", "base", "global", "pg_xact"}}, restart},
 			New: func(a Args) (Fault, error) {
-				return DiskError{Target: a.target("target"), Restart: a.bool("restart")}, nil
+				return DiskError{Target: a.target("target"), Path: a["path"], Restart: a.bool("restart")}, nil
 			},
 		},
 		{

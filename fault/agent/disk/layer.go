@@ -40,7 +40,7 @@ func serveLayer(folder string, file *os.File, t *trouble) (string, error) {
 		},
 	})
 	if err != nil {
-		return "", fmt.Errorf("serve the disk: %w", err)
+		return "", fmt.Errorf("no layer below the disk, which FUSE would serve: %w", err)
 	}
 	return folder + "/" + layerName, nil
 }
