@@ -83,7 +83,7 @@ func TestPlantedBugs(t *testing.T) {
 // TestPlantedBugsOfRegisters: a register holds one value and cannot show all of them.
 func TestPlantedBugsOfRegisters(t *testing.T) {
 	for bug, name := range map[sim.Bug]txn.Anomaly{
-		sim.LostWrite: txn.Lost, sim.DirtyRead: txn.G1a, sim.StaleRead: txn.Stale, sim.LongFork: txn.LongFork,
+		sim.LostWrite: txn.Lost, sim.DirtyRead: txn.G1a, sim.StaleRead: txn.Stale, sim.LongFork: txn.LongFork, sim.VisibleLost: txn.VisibleLost,
 	} {
 		t.Run(string(bug), func(t *testing.T) {
 			for seed := range uint64(10) {

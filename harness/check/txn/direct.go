@@ -148,9 +148,7 @@ func (d *direct) read(r *read) {
 		d.add(G1b, r.txn, func() Finding { return d.intermediate(r) })
 	}
 	if key.register {
-		if value := t.op(r.txn).Txn[r.access].Value; value != 0 && t.index.find(r.key, value) < 0 {
-			d.garbage(r, value)
-		}
+		d.registerRead(r)
 	} else if r.seen < 0 {
 		for _, value := range t.list(r) {
 			if t.index.find(r.key, value) < 0 {
@@ -163,6 +161,22 @@ func (d *direct) read(r *read) {
 		return
 	}
 	d.missed(key, r)
+}
+
+// registerRead looks for a value that nobody wrote, and for one that has another version than its write: it was written twice.
+func (d *direct) registerRead(r *read) {
+	t := d.t
+	a := &t.op(r.txn).Txn[r.access]
+	if a.Value == 0 {
+		return
+	}
+	w := t.index.find(r.key, a.Value)
+	switch {
+	case w < 0:
+		d.garbage(r, a.Value)
+	case t.writes[w].pos >= 0 && a.Version > 0 && a.Version != t.writes[w].version:
+		d.rewritten(r, w)
+	}
 }
 
 // missed is a read that does not have what was known to be there before it was sent.

@@ -47,6 +47,14 @@ func (d *direct) duplicate(r *read) {
 	})
 }
 
+func (d *direct) rewritten(r *read, w int32) {
+	d.always(Duplicated, func() Finding {
+		op, in := d.t.op(r.txn), &d.t.writes[w]
+		return d.finding(op.Return, fmt.Sprintf("%s read key %q as %s, and that value, written once by %s, was version %d before: it is there twice",
+			Who(op), d.t.keys[r.key].name, shown(&op.Txn[r.access]), Who(d.t.op(in.txn)), in.version), r.txn, in.txn)
+	})
+}
+
 func (d *direct) abortedRead(r *read, w int32) Finding {
 	op, by := d.t.op(r.txn), d.t.op(d.t.writes[w].txn)
 	return d.finding(op.Return, fmt.Sprintf("%s read %d from key %q, written by %s, which failed (%s)",
