@@ -135,6 +135,18 @@ func (f Worse) left(m measured) error {
 	return nil
 }
 
+// inLine is how much longer the next datagram may take because other traffic stands in the same line of a thin link: the first one has all of
+// that before it, which may be what TCP had sent for seconds.
+func (p *shapeProof) inLine(m measured) time.Duration {
+	switch {
+	case p.want.Rate == 0:
+		return 0
+	case m.came == 0:
+		return 10 * time.Second
+	}
+	return time.Second / 2
+}
+
 // measure sends a volley over a link and waits until no more of it comes.
 func (p *shapeProof) measure(ctx context.Context, b *linkFault, l link, count, size int) (measured, error) {
 	m := measured{sent: count}
@@ -144,11 +156,8 @@ func (p *shapeProof) measure(ctx context.Context, b *linkFault, l link, count, s
 		return m, err
 	}
 	quiet := p.want.Delay + p.want.Jitter + settleTime
-	if p.want.Rate > 0 { // other traffic stands in the same line
-		quiet += time.Second / 2
-	}
 	last := time.Now()
-	for time.Since(last) < quiet && (m.came < count || p.want.Duplicate > 0) {
+	for time.Since(last) < quiet+p.inLine(m) && (m.came < count || p.want.Duplicate > 0) {
 		came, late, err := b.prober.came(ctx, l, nonce)
 		if err != nil {
 			return m, err

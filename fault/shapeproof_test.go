@@ -56,3 +56,13 @@ func TestAVolleyShowsWhatIsLeft(t *testing.T) {
 		}
 	}
 }
+
+func TestAThinLinkIsGivenTimeForWhatStandsInLine(t *testing.T) {
+	thin, wide := &shapeProof{want: Worse{Rate: 1000}}, &shapeProof{want: Worse{Loss: 0.1}}
+	if first, next := thin.inLine(measured{}), thin.inLine(measured{came: 1}); first < 10*next || next == 0 {
+		t.Errorf("%s for the first, %s for the next", first, next)
+	}
+	if got := wide.inLine(measured{}); got != 0 {
+		t.Errorf("%s of a link without a bandwidth", got)
+	}
+}
