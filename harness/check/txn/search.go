@@ -6,7 +6,8 @@ type hop struct {
 	kind     kind
 }
 
-// searcher finds short paths, breadth first. Its slices are used again by every search.
+// searcher finds short paths, breadth first. Its slices are made by the first search, and used again by every other one: a history
+// without cycles needs none.
 type searcher struct {
 	g       *graph
 	seen    []int32 // node*2+state -> number of the search that reached it
@@ -18,10 +19,7 @@ type searcher struct {
 	budget  int // edges that may still be looked at
 }
 
-func newSearcher(g *graph) *searcher {
-	n := 2 * g.nodes()
-	return &searcher{g: g, seen: make([]int32, n), parent: make([]int32, n), by: make([]int32, n)}
-}
+func newSearcher(g *graph) *searcher { return &searcher{g: g} }
 
 // query is one search: from a node, in a state, to a node, over at most limit edges. Steps from moment to moment are free, so
 // that real time counts as one edge however many transactions returned meanwhile.
@@ -35,6 +33,10 @@ type query struct {
 // path returns the edges from one node to the other, nil if there are none within the limit and the budget. From and to may be
 // the same node: then it is a cycle.
 func (s *searcher) path(q query) []hop {
+	if s.seen == nil {
+		n := 2 * s.g.nodes()
+		s.seen, s.parent, s.by = make([]int32, n), make([]int32, n), make([]int32, n)
+	}
 	s.search++
 	start := 2*q.from + q.state
 	s.current = append(s.current[:0], start)
