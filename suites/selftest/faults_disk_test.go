@@ -182,8 +182,11 @@ var _ = Describe("Faults of disks", Label("faults", "disk"), Ordered, ContinueOn
 
 	It("is taken back by make heal", Label("long"), func(ctx SpecContext) {
 		for _, harm := range []fault.Fault{
-			fault.DiskFull{Target: fault.Standby()}, fault.DiskSlow{Target: fault.Standby(), Sync: time.Second}, fault.DiskError{Target: fault.Standby()},
-			fault.DiskReadOnly{Target: fault.Standby()}, fault.PowerLoss{Target: fault.On(standby.Name())},
+			fault.DiskFull{Target: fault.Standby()},
+			fault.DiskSlow{Target: fault.Standby(), Sync: time.Second},
+			fault.DiskError{Target: fault.Standby()},
+			fault.DiskReadOnly{Target: fault.Standby()},
+			fault.PowerLoss{Target: fault.On(standby.Name())},
 		} {
 			By(harm.String())
 			bound, err := harm.Bind(ctx, b.runner)

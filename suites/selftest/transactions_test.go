@@ -112,8 +112,12 @@ var _ = Describe("Transactions", Label("transactions"), func() {
 		primary, standby := pair.Nodes()[0], pair.Nodes()[1]
 		few := workload.Shape{Clients: 2, Rate: 40, Seed: 7, Timeout: 20 * time.Second}
 		load := workload.Mix{
-			workload.Ledger{Clients: 2, Rate: 100, Seed: 7}, longLived(), workload.Register{Shape: few, Keys: 3},
-			workload.Bank{Shape: few}, workload.Identities{Shape: few}, workload.TwoPhase{Shape: few},
+			workload.Ledger{Clients: 2, Rate: 100, Seed: 7},
+			longLived(),
+			workload.Register{Shape: few, Keys: 3},
+			workload.Bank{Shape: few},
+			workload.Identities{Shape: few},
+			workload.TwoPhase{Shape: few},
 		}
 		Expect(load.Prepare(ctx, pair)).To(Succeed())
 		to := newRecorder()
