@@ -58,21 +58,21 @@ func (b *droppedSlot) Inject(ctx context.Context) (Active, error) {
 	})
 }
 
-// Verify sees no slot, and nobody streaming to the standby. Control: commits return.
+// Verify sees no slot, and the standby turned away for want of it. Control: commits return.
 func (b *droppedSlot) Verify(ctx context.Context) (Evidence, error) {
 	slots, err := asked[int](ctx, b.node, `select count(*) from pg_replication_slots where slot_name = $1`, b.slot)
 	if err == nil && slots > 0 {
 		err = fmt.Errorf("slot %s is there on %s", b.slot, b.node)
 	}
 	if err == nil {
-		err = b.notStreaming(ctx)
+		err = b.turnedAway(ctx, fmt.Sprintf("replication slot %q does not exist", b.slot))
 	}
 	if err != nil {
 		return Evidence{}, err
 	}
 	control, err := b.commits(ctx)
 	return Evidence{
-		Effect:  fmt.Sprintf("%s has no slot %s, and %s does not stream", b.node, b.slot, b.standby),
+		Effect:  fmt.Sprintf("%s has no slot %s, and %s was turned away", b.node, b.slot, b.standby),
 		Control: control, Values: map[string]string{"mechanism": "pg_drop_replication_slot"},
 	}, err
 }

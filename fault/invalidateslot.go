@@ -168,21 +168,21 @@ func (b *invalidSlot) putBack(ctx context.Context) error {
 	return errors.Join(append(errs, err)...)
 }
 
-// Verify sees that the slot is lost, and nobody streaming to the standby. Control: commits return.
+// Verify sees that the slot is lost, and the standby turned away. Control: commits return.
 func (b *invalidSlot) Verify(ctx context.Context) (Evidence, error) {
 	status, err := b.status(ctx)
 	if err == nil && status != "lost" {
 		err = fmt.Errorf("slot %s on %s is %s", b.slot, b.node, status)
 	}
 	if err == nil {
-		err = b.notStreaming(ctx)
+		err = b.turnedAway(ctx, removed, "can no longer access replication slot") // up to PostgreSQL 17, and from 18 on
 	}
 	if err != nil {
 		return Evidence{}, err
 	}
 	control, err := b.commits(ctx)
 	return Evidence{
-		Effect:  fmt.Sprintf("slot %s on %s is lost, and %s does not stream", b.slot, b.node, b.standby),
+		Effect:  fmt.Sprintf("slot %s on %s is lost, and %s was turned away", b.slot, b.node, b.standby),
 		Control: control, Values: map[string]string{"mechanism": "max_slot_wal_keep_size, checkpoint", "wal_status": status},
 	}, err
 }

@@ -3,6 +3,7 @@ package fault
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pgcrucible/pgcrucible/fault/intent"
@@ -15,6 +16,7 @@ type lostSlot struct {
 	onNode  // the primary
 	standby *cluster.Node
 	slot    string
+	since   int64 // in the standby's log, before the fault
 	from    int64 // in the standby's log, since the revert
 }
 
@@ -32,6 +34,9 @@ func bindSlot(ctx context.Context, r *Runner, name string, t Target) (lostSlot, 
 	there, err := asked[bool](ctx, primary, `select exists (select from pg_replication_slots where slot_name = $1 and slot_type = 'physical')`, b.slot)
 	if err == nil && !there {
 		err = fmt.Errorf("%w: %s has no slot for %s", ErrNoTarget, primary, b.standby)
+	}
+	if err == nil {
+		b.since, err = b.standby.LogSize(ctx)
 	}
 	return b, err
 }
@@ -59,12 +64,17 @@ func (b *lostSlot) release(ctx context.Context) (used bool, err error) {
 	return ended > 0, err
 }
 
-// notStreaming waits until the standby does not stream any more; it goes on trying.
-func (b *lostSlot) notStreaming(ctx context.Context) error {
-	return await(ctx, b.standby.Name()+" to stream no more", func(ctx context.Context) (string, error) {
-		streaming, err := asked[int](ctx, b.node, `select count(*) from pg_stat_replication where application_name = $1 and state in ('streaming', 'catchup')`, b.standby.Name())
-		if err == nil && streaming > 0 {
-			return "it streams", nil
+// turnedAway waits until the standby has asked and, as its own log says in one of these words, got nothing, and does not stream. That it
+// does not stream is not enough: it is so for a moment, too, before it is back.
+func (b *lostSlot) turnedAway(ctx context.Context, words ...string) error {
+	return await(ctx, b.standby.Name()+" to be turned away", func(ctx context.Context) (string, error) {
+		streaming, err := asked[int](ctx, b.node, `select count(*) from pg_stat_replication where application_name = $1 and state = 'streaming'`, b.standby.Name())
+		if err != nil || streaming > 0 {
+			return "it streams", err
+		}
+		log, err := b.standby.Log(ctx, b.since)
+		if err == nil && !slices.ContainsFunc(words, func(word string) bool { return strings.Contains(log, word) }) {
+			return "its log says nothing of " + strings.Join(words, " or "), nil
 		}
 		return "", err
 	})

@@ -114,15 +114,12 @@ var _ = Describe("Faults of PostgreSQL itself", Label("faults", "postgres"), Ord
 	}, SpecTimeout(faultTimeout))
 
 	It("what a dead tester left is taken back by make heal, settings as they stood", func(ctx SpecContext) {
-		dir := GinkgoT().TempDir()
-		p.abandon(ctx, dir, fault.ArchiveHangs(fault.Primary()), fault.RestoreFails(fault.Standby()), fault.PauseReplay{Target: fault.Standby()},
-			fault.DropSlot{Target: fault.Standby()}, fault.EmptyConninfo{Target: fault.Standby()}, fault.FewerConnections{Target: fault.Standby()})
+		p.abandon(ctx, fault.PauseReplay{Target: fault.Standby()})() // alone: a standby that is paused asks for nothing
+		p.whole(ctx)
+		heal := p.abandon(ctx, fault.ArchiveHangs(fault.Primary()), fault.RestoreFails(fault.Standby()), fault.DropSlot{Target: fault.Standby()},
+			fault.EmptyConninfo{Target: fault.Standby()}, fault.FewerConnections{Target: fault.Standby()})
 		Expect(p.standby.Running(ctx)).To(BeFalse())
-		heal := exec.CommandContext(ctx, "go", "run", "./fault/heal", "-dir", dir)
-		heal.Dir = "../.."
-		said, err := heal.CombinedOutput()
-		Expect(err).NotTo(HaveOccurred(), string(said))
-		Expect(os.ReadDir(dir)).To(BeEmpty())
+		heal()
 		p.whole(ctx)
 		Expect(p.files(ctx)).To(Equal(before))
 		p.eventually(ctx, p.primary, `select current_setting('archive_command') not like '%stuck%'`)
@@ -160,9 +157,12 @@ func (p *postgresBench) disabled(ctx context.Context, c postgresCase) {
 	})
 }
 
-// abandon injects faults as a tester does that dies then: its journal is left open.
-func (p *postgresBench) abandon(ctx context.Context, dir string, faults ...fault.Fault) {
+// abandon injects faults as a tester does that dies then: its journal is left open. What it returns has make heal's program take them back.
+func (p *postgresBench) abandon(ctx context.Context, faults ...fault.Fault) (heal func()) {
 	GinkgoHelper()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	DeferCleanup(cancel)
+	dir := GinkgoT().TempDir()
 	journal, err := intent.Open(dir)
 	Expect(err).NotTo(HaveOccurred())
 	for _, f := range faults {
@@ -176,6 +176,14 @@ func (p *postgresBench) abandon(ctx context.Context, dir string, faults ...fault
 		Expect(err).NotTo(HaveOccurred())
 	}
 	Expect(journal.Close()).To(Succeed())
+	return func() {
+		GinkgoHelper()
+		program := exec.CommandContext(ctx, "go", "run", "./fault/heal", "-dir", dir)
+		program.Dir = "../.."
+		said, err := program.CombinedOutput()
+		Expect(err).NotTo(HaveOccurred(), string(said))
+		Expect(os.ReadDir(dir)).To(BeEmpty())
+	}
 }
 
 // impatient gives Verify little time: what it looks for is not there.
