@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/pgcrucible/pgcrucible/harness/history"
@@ -55,6 +56,36 @@ func TestOutcomeAtEveryCut(t *testing.T) {
 			}
 			if acknowledged := op.Timeline == 3 && op.LSN == 0x3000060; (op.Outcome == history.OK || op.Outcome == history.LocalOnly) != (acknowledged && op.Err == "") {
 				t.Errorf("outcome %v with timeline %d, LSN %v, error %q", op.Outcome, op.Timeline, op.LSN, op.Err)
+			}
+		})
+	}
+}
+
+// A statement in the simple protocol, as COMMIT and PREPARE TRANSACTION are sent: the driver's error for a lost connection claims that nothing was.
+func TestSimpleQueryCut(t *testing.T) {
+	for name, test := range map[string]struct {
+		answer []pgproto3.BackendMessage
+		want   history.Outcome
+	}{
+		"no answer":    {nil, history.Unknown},
+		"with the tag": {[]pgproto3.BackendMessage{tag("COMMIT PREPARED")}, history.Unknown},
+		"shut down":    {[]pgproto3.BackendMessage{refuse("FATAL", "57P01")}, history.Unknown},
+		"rolled back":  {[]pgproto3.BackendMessage{refuse("ERROR", "40001"), ready}, history.Failed},
+		"acknowledged": {[]pgproto3.BackendMessage{tag("COMMIT PREPARED"), ready}, history.OK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session := newTestSession(serve(t, func(c *fakeConn) {
+				c.prepared()
+				_, _ = c.Receive()
+				c.say(test.answer...)
+			}))
+			op := history.Op{Token: "a"}
+			session.statement(t.Context(), &watch{}, &op, func(ctx context.Context, conn *pgx.Conn) error {
+				_, err := conn.Exec(ctx, "commit prepared 'a'", pgx.QueryExecModeSimpleProtocol)
+				return err
+			})
+			if op.Outcome != test.want {
+				t.Errorf("%v (%s), want %v", op.Outcome, op.Err, test.want)
 			}
 		})
 	}

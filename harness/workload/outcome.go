@@ -45,10 +45,16 @@ func classify(at stage, err error, localOnly bool) history.Outcome {
 		return history.LocalOnly
 	case err == nil:
 		return history.OK
-	case at == notSent, pgconn.SafeToRetry(err), errors.Is(err, pgx.ErrTxCommitRollback), refused(sqlState(err)):
+	case at == notSent, unsent(err), errors.Is(err, pgx.ErrTxCommitRollback), refused(sqlState(err)):
 		return history.Failed
 	}
 	return history.Unknown
+}
+
+// unsent says whether the driver knows that nothing was sent. Its "conn closed" is no such knowledge, although it is safe to retry by its own word: a
+// connection that is lost while the answer to a simple query is awaited ends in that error, too (pgconn 5.12, MultiResultReader).
+func unsent(err error) bool {
+	return pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed)
 }
 
 // sqlState is the SQLSTATE of the server's answer in err, "" if the server did not answer.

@@ -60,7 +60,8 @@ func TestClassifyWithoutSQLSTATE(t *testing.T) {
 		{"time is up", commitSent, context.DeadlineExceeded, false, history.Unknown},
 		{"connection lost in the transaction", notSent, io.ErrUnexpectedEOF, false, history.Failed},
 		{"the server answered commit with rollback", commitSent, pgx.ErrTxCommitRollback, false, history.Failed},
-		{"the driver sent nothing", commitSent, unsent{errors.New("conn closed")}, false, history.Failed},
+		{"the driver sent nothing", commitSent, retryable{errors.New("conn busy")}, false, history.Failed},
+		{"the driver knows no more than that the connection is closed", commitSent, retryable{pgconn.ErrConnClosed}, false, history.Unknown},
 	} {
 		if got := classify(test.at, test.err, test.local); got != test.want {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
@@ -68,10 +69,12 @@ func TestClassifyWithoutSQLSTATE(t *testing.T) {
 	}
 }
 
-// unsent is an error as pgconn marks those that came before anything was sent.
-type unsent struct{ error }
+// retryable is an error as pgconn marks those that came before anything was sent.
+type retryable struct{ error }
 
-func (unsent) SafeToRetry() bool { return true }
+func (retryable) SafeToRetry() bool { return true }
+
+func (r retryable) Unwrap() error { return r.error }
 
 func TestWaitCancelled(t *testing.T) {
 	for _, test := range []struct {
