@@ -127,6 +127,9 @@ func throttled(root fs.FS) time.Duration {
 	return time.Duration(counters(read(root, "sys/fs/cgroup/cpu/cpu.stat"))["throttled_time"])
 }
 
+// loadBearable is the load for each CPU at which a run may begin: on two CPUs repetitions leave the next one about one and a quarter themselves.
+const loadBearable = 1.5
+
 // Until says what the machine went through from one snapshot to a later one.
 func (s Snapshot) Until(end Snapshot) map[string]string {
 	said := map[string]string{}
@@ -136,7 +139,7 @@ func (s Snapshot) Until(end Snapshot) map[string]string {
 	}
 	if s.load >= 0 {
 		said["load at start"], said["load at end"] = number(s.load), number(end.load)
-		if s.load > float64(s.cpus) {
+		if s.load > loadBearable*float64(s.cpus) {
 			said[Spoiled+"load"] = fmt.Sprintf("%s running or waiting on %d CPUs when the run began", number(s.load), s.cpus)
 		}
 	}
