@@ -21,6 +21,7 @@ const Spoiled = "spoiled: "
 // What is bad enough. The harness itself works the machine hard during a run, so these are about others, or about stalls
 // that the measured times would show.
 const (
+	badLoad     = 1.5                   // load for each CPU when the run begins: repetitions leave the next one about 1.25 on two CPUs
 	badSteal    = 0.02                  // share of all CPU time that a hypervisor took
 	badPressure = 0.60                  // share of the time in which something waited for a CPU
 	badMemory   = 0.01                  // share of the time in which something waited for memory
@@ -127,9 +128,6 @@ func throttled(root fs.FS) time.Duration {
 	return time.Duration(counters(read(root, "sys/fs/cgroup/cpu/cpu.stat"))["throttled_time"])
 }
 
-// loadBearable is the load for each CPU at which a run may begin: on two CPUs repetitions leave the next one about one and a quarter themselves.
-const loadBearable = 1.5
-
 // Until says what the machine went through from one snapshot to a later one.
 func (s Snapshot) Until(end Snapshot) map[string]string {
 	said := map[string]string{}
@@ -139,7 +137,7 @@ func (s Snapshot) Until(end Snapshot) map[string]string {
 	}
 	if s.load >= 0 {
 		said["load at start"], said["load at end"] = number(s.load), number(end.load)
-		if s.load > loadBearable*float64(s.cpus) {
+		if s.load > badLoad*float64(s.cpus) {
 			said[Spoiled+"load"] = fmt.Sprintf("%s running or waiting on %d CPUs when the run began", number(s.load), s.cpus)
 		}
 	}
