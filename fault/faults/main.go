@@ -103,7 +103,8 @@ func start(ctx context.Context, version string) (*cluster.Cluster, func() error,
 		defer cancel()
 		return errors.Join(ours.Close(ctx), recorder.Close(), os.RemoveAll(dir))
 	}
-	config := cluster.Config{Topology: cluster.Pair(cluster.Async), Image: ready.Postgres, Sandbox: ready.Sandbox, Labels: ours.Labels(), Recorder: recorder}
+	// Synchronous: some faults need a commit that waits for the standby.
+	config := cluster.Config{Topology: cluster.Pair(cluster.Sync), Image: ready.Postgres, Sandbox: ready.Sandbox, Labels: ours.Labels(), Recorder: recorder}
 	config.Topology.Disk = cluster.LoopDisk
 	pair, err := cluster.Start(ctx, config)
 	if errors.Is(err, cluster.ErrDisk) {
